@@ -129,6 +129,10 @@ func Group(cards []*Card, known map[ledger.Key]*ledger.Customer, rule Rule, read
 		}
 		d, verb := w.judge(card, rule)
 		switch {
+		case verb == "" && d.Action == Skip && d.Reason != ReasonUnchanged && w.row != nil:
+			// It yields to a row of this very group: only if that is accepted.
+			w.blocked = true
+			res.Later = append(res.Later, card)
 		case verb == "":
 			res.Settled = append(res.Settled, d)
 		case w.row == nil:

@@ -1,0 +1,8 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+// commands beside Redpanda Connect's own.
+func commands() []*cli.Command {
+	return []*cli.Command{}
+}
