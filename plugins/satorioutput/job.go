@@ -1,0 +1,176 @@
+package satorioutput
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"sansansatori/plugins/decide"
+	"sansansatori/plugins/ledger"
+	"sansansatori/plugins/satori"
+)
+
+var errJobTooLong = errors.New("satori: transient: the job did not finish within job_timeout")
+
+// job uploads rows and waits until SATORI has finished with them.
+func (s *sending) job(ctx context.Context, req string, rows []*decide.Row) (satori.Job, error) {
+	select {
+	case s.o.jobs <- struct{}{}:
+		defer func() { <-s.o.jobs }()
+	case <-ctx.Done():
+		return satori.Job{}, ctx.Err()
+	}
+	header, table := tableOf(rows)
+	var code string
+	err := s.patiently(ctx, "upload", func(ctx context.Context) (err error) {
+		code, err = s.o.client.Upload(ctx, satori.Verb(s.verb), header, table)
+		return
+	})
+	if err != nil {
+		return satori.Job{}, err
+	}
+	err = s.o.persist(ctx, func(ctx context.Context) error { return s.o.store.Uploaded(ctx, req, code) })
+	if err != nil {
+		return satori.Job{}, err
+	}
+	return s.await(ctx, code, len(rows))
+}
+
+// await looks at a job until it is finished.
+func (s *sending) await(ctx context.Context, code string, rows int) (satori.Job, error) {
+	begun := time.Now()
+	wait := s.o.pace.first(rows)
+	for {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return satori.Job{}, ctx.Err()
+		}
+		var job satori.Job
+		err := s.patiently(ctx, "status", func(ctx context.Context) (err error) {
+			job, err = s.o.client.Status(ctx, code, rows)
+			return
+		})
+		if err != nil {
+			return job, err
+		}
+		if job.Finished {
+			s.o.pace.learn(rows, time.Since(begun))
+			return job, nil
+		}
+		if time.Since(begun) > s.o.conf.jobTimeout {
+			return job, errJobTooLong
+		}
+		wait = min(wait*2, s.o.conf.poll)
+	}
+}
+
+// jobPace remembers how long jobs take, so that the first look at the next one
+// comes about when it is finished.
+type jobPace struct {
+	mu     sync.Mutex
+	most   time.Duration // poll_interval
+	perRow time.Duration
+}
+
+const firstLook = 50 * time.Millisecond
+
+func (p *jobPace) first(rows int) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return min(max(firstLook, p.perRow*time.Duration(rows)), p.most)
+}
+
+func (p *jobPace) learn(rows int, took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.perRow = took * 8 / 10 / time.Duration(max(rows, 1))
+}
+
+// tableOf lays rows out for the bulk API: every item any of them carries is a
+// column, a blank leaves SATORI's value as it is.
+func tableOf(rows []*decide.Row) (header []string, table [][]string) {
+	columns := map[string]bool{}
+	for _, row := range rows {
+		for name := range row.Cells {
+			columns[name] = true
+		}
+		if len(row.Tags) > 0 {
+			columns[itemTags] = true
+		}
+	}
+	delete(columns, itemEmail)
+	header = append([]string{itemEmail}, slices.Sorted(maps.Keys(columns))...)
+	table = make([][]string, len(rows))
+	for i, row := range rows {
+		line := make([]string, len(header))
+		for k, name := range header {
+			if name == itemTags {
+				line[k] = strings.Join(row.Tags, ",")
+			} else {
+				line[k] = row.Cells[name]
+			}
+		}
+		table[i] = line
+	}
+	return header, table
+}
+
+// single is a row as the single API takes it.
+func single(row *decide.Row) map[string]string {
+	cells := maps.Clone(row.Cells)
+	if len(row.Tags) > 0 {
+		cells[itemTags] = strings.Join(row.Tags, ",")
+	}
+	return cells
+}
+
+// resume asks for the outcome of jobs that a process left behind, before
+// anything new is written.
+func (o *Output) resume(ctx context.Context) error {
+	if o.conf.dryRun {
+		return nil
+	}
+	left, err := o.store.Abandoned(ctx)
+	if err != nil {
+		return err
+	}
+	for _, req := range left {
+		s := &sending{o: o, verb: req.Verb}
+		rows := 0
+		for _, in := range req.Intents {
+			rows = max(rows, in.Row+1)
+		}
+		job, err := s.await(ctx, req.ProcessCode, rows)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil || !job.Trusted {
+			continue // the intents stay open: what may have been written counts as held
+		}
+		confirmed, withdrawn := told(req.Intents, job)
+		if err := o.store.Settle(ctx, req.ID, confirmed, withdrawn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// told sorts intents by what a finished job says of their rows; of some it may
+// say nothing.
+func told(intents []ledger.Intent, job satori.Job) (confirmed, withdrawn []ledger.Key) {
+	sort.Slice(intents, func(i, k int) bool { return intents[i].Row < intents[k].Row })
+	for _, in := range intents {
+		if _, failed := job.Failed[in.Row]; failed {
+			withdrawn = append(withdrawn, in.Key)
+		} else if job.Succeeded == nil || job.Succeeded[in.Row] {
+			confirmed = append(confirmed, in.Key)
+		}
+	}
+	return confirmed, withdrawn
+}

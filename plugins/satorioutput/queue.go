@@ -1,0 +1,230 @@
+package satorioutput
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"sansansatori/plugins/ledger"
+)
+
+// queue holds the customers of all waiting calls. It gives out groups: cards in
+// the order in which Sansan has them, none whose customer is being written.
+type queue struct {
+	mu      sync.Mutex
+	cards   []*waiting
+	busy    map[ledger.Key]bool
+	readers map[string]*reader
+	changed chan struct{} // holds one token when something may be ready
+	linger  time.Duration
+	maxRows int
+}
+
+// reader keeps count of the pages of one sansan_input: calls run side by side,
+// and a page may overtake the one before it.
+type reader struct {
+	next int64 // all pages before it have arrived
+	seen map[int64]bool
+}
+
+func newQueue(linger time.Duration, maxRows int) *queue {
+	return &queue{
+		busy: map[ledger.Key]bool{}, readers: map[string]*reader{},
+		changed: make(chan struct{}, 1), linger: linger, maxRows: maxRows,
+	}
+}
+
+func (q *queue) wake() {
+	select {
+	case q.changed <- struct{}{}:
+	default:
+	}
+}
+
+// arrive notes pages, also of cards that need no decision.
+func (q *queue) arrive(p page) {
+	if p.reader == "" {
+		return
+	}
+	r := q.readers[p.reader]
+	if r == nil {
+		r = &reader{next: 1, seen: map[int64]bool{}}
+		q.readers[p.reader] = r
+	}
+	if p.number < r.next {
+		return
+	}
+	r.seen[p.number] = true
+	r.advance()
+}
+
+func (r *reader) advance() {
+	for r.seen[r.next] {
+		delete(r.seen, r.next)
+		r.next++
+	}
+}
+
+// inOrder: every page before this card's has arrived.
+func (q *queue) inOrder(w *waiting) bool {
+	r := q.readers[w.page.reader]
+	return r == nil || w.page.number < r.next
+}
+
+func (q *queue) add(pages []page, cards []*waiting) {
+	q.mu.Lock()
+	for _, p := range pages {
+		q.arrive(p)
+	}
+	q.cards = append(q.cards, cards...)
+	q.mu.Unlock()
+	q.wake()
+}
+
+// again puts cards back that could not be decided or written yet.
+func (q *queue) again(cards []*waiting) {
+	if len(cards) == 0 {
+		return
+	}
+	q.mu.Lock()
+	q.cards = append(q.cards, cards...)
+	q.mu.Unlock()
+	q.wake()
+}
+
+// free says that customers are no longer being written.
+func (q *queue) free(keys []ledger.Key) {
+	q.mu.Lock()
+	for _, k := range keys {
+		delete(q.busy, k)
+	}
+	q.mu.Unlock()
+	q.wake()
+}
+
+// drop forgets the waiting cards of a call nobody waits for.
+func (q *queue) drop(c *call) {
+	q.mu.Lock()
+	q.cards = slices.DeleteFunc(q.cards, func(w *waiting) bool { return w.call == c })
+	q.mu.Unlock()
+}
+
+// drain takes every waiting card, ready or not.
+func (q *queue) drain() []*waiting {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	cards := q.cards
+	q.cards = nil
+	return cards
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.cards)
+}
+
+// take gives the next group and marks its customers as busy, or says how long to
+// wait for one (0: until something changes).
+func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var ready []*waiting
+	var oldest time.Time
+	for _, w := range q.cards {
+		if q.busy[w.Key] {
+			continue
+		}
+		if oldest.IsZero() || w.arrived.Before(oldest) {
+			oldest = w.arrived
+		}
+		if q.inOrder(w) || now.Sub(w.arrived) >= q.linger {
+			ready = append(ready, w)
+		}
+	}
+	if oldest.IsZero() {
+		return nil, 0
+	}
+	if len(ready) < q.maxRows {
+		if left := q.linger - now.Sub(oldest); left > 0 {
+			return nil, left
+		}
+	}
+	slices.SortStableFunc(ready, inSansansOrder)
+	if len(ready) > q.maxRows {
+		ready = ready[:q.maxRows]
+	}
+	taken := make(map[*waiting]bool, len(ready))
+	for _, w := range ready {
+		taken[w] = true
+		q.busy[w.Key] = true
+		q.passed(w.page)
+	}
+	q.cards = slices.DeleteFunc(q.cards, func(w *waiting) bool { return taken[w] })
+	return ready, 0
+}
+
+// passed gives up waiting for the pages before one that has waited long enough.
+func (q *queue) passed(p page) {
+	r := q.readers[p.reader]
+	if r == nil || p.number < r.next {
+		return
+	}
+	r.next = p.number + 1
+	for n := range r.seen {
+		if n < r.next {
+			delete(r.seen, n)
+		}
+	}
+	r.advance()
+}
+
+// inSansansOrder: ascending updatedTime, then as the pages came.
+func inSansansOrder(a, b *waiting) int {
+	if c := a.updated.Compare(b.updated); c != 0 {
+		return c
+	}
+	if a.page.reader == b.page.reader && a.page.number != b.page.number {
+		if a.page.number < b.page.number {
+			return -1
+		}
+		return 1
+	}
+	return a.arrived.Compare(b.arrived)
+}
+
+// finish gives a message its result and wakes the call when it was the last.
+func (q *queue) finish(w *waiting, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c := w.call
+	if c == nil {
+		return
+	}
+	w.call = nil // finished once
+	c.results[w.index] = err
+	c.left--
+	if c.left == 0 {
+		close(c.done)
+	}
+}
+
+// batchError gives the results of a finished call in the engine's form.
+func (c *call) batchError(batch service.MessageBatch) error {
+	var failed *service.BatchError
+	for i, err := range c.results {
+		if err == nil {
+			continue
+		}
+		if failed == nil {
+			failed = service.NewBatchError(batch, err)
+		}
+		failed = failed.Failed(i, err)
+	}
+	if failed == nil {
+		return nil // not the typed nil: it would be an error
+	}
+	return failed
+}

@@ -1,0 +1,100 @@
+package satorioutput
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sansansatori/plugins/decide"
+	"sansansatori/plugins/ledger"
+)
+
+const second = time.Second
+
+var start = time.Date(2026, 4, 1, 9, 0, 0, 0, japan)
+
+// waits makes a card of page n of reader r, updated at a second.
+func waits(email, r string, n int64, updated int, arrived time.Time) *waiting {
+	return &waiting{
+		Card: &decide.Card{Key: ledger.KeyOf(email), ID: fmt.Sprintf("%s%d", email, n)},
+		page: page{r, n}, updated: start.Add(time.Duration(updated) * second), arrived: arrived,
+		call: &call{results: make([]error, 1), left: 1, done: make(chan struct{})},
+	}
+}
+
+func ids(group []*waiting) (ids []string) {
+	for _, w := range group {
+		ids = append(ids, w.ID)
+	}
+	return
+}
+
+func TestQueueGathersUntilLinger(t *testing.T) {
+	q := newQueue(second, 10)
+	q.add([]page{{"r", 1}}, []*waiting{waits("a", "r", 1, 0, start)})
+	group, wait := q.take(start.Add(second / 4))
+	require.Empty(t, group)
+	require.Equal(t, 3*second/4, wait)
+	group, _ = q.take(start.Add(second))
+	require.Equal(t, []string{"a1"}, ids(group))
+}
+
+func TestQueueGivesAFullGroupAtOnce(t *testing.T) {
+	q := newQueue(second, 2)
+	q.add([]page{{"r", 1}}, []*waiting{
+		waits("a", "r", 1, 2, start), waits("b", "r", 1, 1, start), waits("c", "r", 1, 3, start),
+	})
+	group, _ := q.take(start)
+	require.Equal(t, []string{"b1", "a1"}, ids(group))
+	require.Equal(t, 1, q.len())
+}
+
+func TestQueueKeepsPagesInOrder(t *testing.T) {
+	q := newQueue(second, 1)
+	q.add([]page{{"r", 2}}, []*waiting{waits("a", "r", 2, 2, start)})
+	group, wait := q.take(start)
+	require.Empty(t, group, "page 1 has been overtaken")
+	require.Equal(t, second, wait)
+	q.add([]page{{"r", 1}}, []*waiting{waits("a", "r", 1, 1, start)})
+	group, _ = q.take(start)
+	require.Equal(t, []string{"a1"}, ids(group))
+}
+
+func TestQueueDoesNotWaitForEverForAPage(t *testing.T) {
+	q := newQueue(second, 1)
+	q.add([]page{{"r", 3}}, []*waiting{waits("a", "r", 3, 2, start)})
+	group, _ := q.take(start.Add(second))
+	require.Equal(t, []string{"a3"}, ids(group))
+	q.add([]page{{"r", 4}}, []*waiting{waits("b", "r", 4, 2, start)})
+	group, _ = q.take(start)
+	require.Equal(t, []string{"b4"}, ids(group), "page 1 and 2 are no longer waited for")
+}
+
+func TestQueueKeepsOneCustomerOutOfTwoGroups(t *testing.T) {
+	q := newQueue(0, 1)
+	q.add(nil, []*waiting{waits("a", "r", 1, 1, start), waits("a", "r", 2, 2, start)})
+	first, _ := q.take(start)
+	require.Equal(t, []string{"a1"}, ids(first))
+	group, wait := q.take(start)
+	require.Empty(t, group)
+	require.Zero(t, wait)
+	q.free(keysOf(first))
+	group, _ = q.take(start)
+	require.Equal(t, []string{"a2"}, ids(group))
+}
+
+func TestQueueForgetsACallNobodyWaitsFor(t *testing.T) {
+	q := newQueue(0, 10)
+	gone := waits("a", "r", 1, 1, start)
+	q.add(nil, []*waiting{gone, waits("b", "r", 1, 1, start)})
+	q.drop(gone.call)
+	group, _ := q.take(start)
+	require.Equal(t, []string{"b1"}, ids(group))
+}
+
+func TestBatchErrorNamesEachMessage(t *testing.T) {
+	c := &call{results: []error{nil, nil}}
+	require.NoError(t, c.batchError(nil), "no typed nil")
+}
