@@ -1,0 +1,6 @@
+package main
+
+import (
+	// Our components, one package each.
+	_ "sansansatori/plugins/japanese"
+)
