@@ -1,0 +1,312 @@
+package satorisim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// customer is one row of SATORI. Values stand at their schema's places.
+type customer struct {
+	id      int // 1, 2, ... in order of creation
+	values  []string
+	tags    []string // sorted
+	score   int
+	created time.Time
+	updated time.Time
+	log     []entry
+}
+
+// table holds the customers by normalised e-mail. Its methods are called with Sim.mu held.
+type table struct {
+	byEmail map[string]*customer
+	byID    []*customer // id-1; nil when deleted
+	gone    map[string][]entry
+}
+
+func newTable() table {
+	return table{byEmail: map[string]*customer{}, gone: map[string][]entry{}}
+}
+
+// columns is a header, resolved once: the item each cell stands for.
+type columns struct {
+	at       []int
+	email    int // cell of each, or -1
+	hashcode int
+	append   int
+	delete   int
+	route    int
+}
+
+func newColumns(at []int) *columns {
+	c := &columns{at: at, email: -1, hashcode: -1, append: -1, delete: -1, route: -1}
+	for i, item := range at {
+		switch item {
+		case itemEmail:
+			c.email = i
+		case itemRoute:
+			c.route = i
+		case columnHashcode:
+			c.hashcode = i
+		case columnAppendTags:
+			c.append = i
+		case columnDeleteTags:
+			c.delete = i
+		}
+	}
+	return c
+}
+
+func cell(values []string, i int) string {
+	if i < 0 || i >= len(values) {
+		return ""
+	}
+	return values[i]
+}
+
+// isBlank reports values that mean "leave it alone": empty or white space only.
+func isBlank(v string) bool {
+	if v == "" {
+		return true
+	}
+	if v[0] > ' ' && v[0] != 0xE3 && v[0] != 0xC2 {
+		return false
+	}
+	return strings.TrimSpace(v) == ""
+}
+
+func (s *Sim) key(email string) string {
+	if s.set.CaseMatters {
+		return email
+	}
+	for i := 0; i < len(email); i++ {
+		if c := email[i]; c >= 'A' && c <= 'Z' {
+			return strings.ToLower(email)
+		}
+	}
+	return email
+}
+
+// hashcode is SATORI's own key of a customer: 32 hex digits that hold the id.
+func (s *Sim) hashcode(id int) string {
+	x := (uint64(id) + s.set.Seed) * 0x9E3779B97F4A7C15
+	return fmt.Sprintf("%016x%016x", x^x>>29, uint64(id)^0x5A5A5A5A5A5A5A5A)
+}
+
+func (s *Sim) byHashcode(code string) *customer {
+	if len(code) != 32 {
+		return nil
+	}
+	id, err := strconv.ParseUint(code[16:], 16, 64)
+	if err != nil {
+		return nil
+	}
+	id ^= 0x5A5A5A5A5A5A5A5A
+	if id == 0 || id > uint64(len(s.table.byID)) || s.hashcode(int(id)) != code {
+		return nil
+	}
+	return s.table.byID[id-1]
+}
+
+// write applies one row or single call whose values have passed check.
+// byHash says that the customer is found by hash code. It gives SATORI's words when it cannot.
+func (s *Sim) write(verb Verb, cols *columns, values []string, byHash bool, at time.Time, job *job, row int) (*customer, string) {
+	var c *customer
+	if byHash {
+		if c = s.byHashcode(cell(values, cols.hashcode)); c == nil {
+			return nil, "ハッシュコード(hashcode): 該当するカスタマーが存在しません"
+		}
+		if mail := s.key(cell(values, cols.email)); mail != "" && mail != s.key(c.values[itemEmail]) {
+			if verb == Upsert && s.table.byEmail[mail] != nil {
+				return nil, "メールアドレス(email): 既に使用されています"
+			}
+			if verb == Upsert {
+				delete(s.table.byEmail, s.key(c.values[itemEmail]))
+				s.table.byEmail[mail] = c
+			}
+		}
+	} else {
+		c = s.table.byEmail[s.key(cell(values, cols.email))]
+	}
+	e := entry{at: at, verb: verb, cols: cols, values: values, job: job, row: row}
+	if c == nil {
+		c = s.create(cell(values, cols.email), at)
+		e.created = true
+	}
+	for i, item := range cols.at {
+		if item < 0 {
+			continue
+		}
+		v, old := values[i], c.values[item]
+		if v == old || isBlank(v) {
+			continue
+		}
+		if verb == Registration && old != "" && item != itemPermission && item != itemStatus && item != itemStar {
+			continue
+		}
+		if item == itemEmail && s.key(v) == s.key(old) && !e.created {
+			continue
+		}
+		if item == itemPermission && old == "reject" {
+			s.violate(Violation{Kind: LoosenedOptOut, At: at, Job: job.codeOf(), Detail: "delivery_permission reject → " + v})
+		}
+		e.changed = append(e.changed, change{item: int16(item), old: old})
+		c.values[item] = v
+	}
+	for _, t := range splitTags(cell(values, cols.append)) {
+		if i, held := slices.BinarySearch(c.tags, t); !held {
+			c.tags = slices.Insert(c.tags, i, t)
+			e.tagsAdded = append(e.tagsAdded, t)
+		}
+	}
+	for _, t := range splitTags(cell(values, cols.delete)) {
+		if i, held := slices.BinarySearch(c.tags, t); held {
+			c.tags = slices.Delete(c.tags, i, i+1)
+			e.tagsRemoved = append(e.tagsRemoved, t)
+		}
+	}
+	switch {
+	case e.created:
+		s.count.Created++
+	case len(e.changed)+len(e.tagsAdded)+len(e.tagsRemoved) > 0:
+		s.count.Changed++
+	default:
+		s.count.Repeated++
+	}
+	if e.created || len(e.changed)+len(e.tagsAdded)+len(e.tagsRemoved) > 0 {
+		c.updated = at
+	}
+	if !s.set.NoLog {
+		c.log = append(c.log, e)
+	}
+	return c, ""
+}
+
+func (s *Sim) create(email string, at time.Time) *customer {
+	k := s.key(email)
+	c := &customer{id: len(s.table.byID) + 1, values: make([]string, len(s.schema.items)), created: at, updated: at}
+	if old, ok := s.table.gone[k]; ok {
+		c.log = old
+		delete(s.table.gone, k)
+	}
+	s.table.byEmail[k] = c
+	s.table.byID = append(s.table.byID, c)
+	return c
+}
+
+// remove deletes a customer; its history stays.
+func (s *Sim) remove(c *customer, at time.Time) {
+	k := s.key(c.values[itemEmail])
+	delete(s.table.byEmail, k)
+	s.table.byID[c.id-1] = nil
+	if !s.set.NoLog {
+		s.table.gone[k] = append(c.log, entry{at: at, verb: Delete})
+	}
+	s.count.Deleted++
+}
+
+// snapshot is a customer as tests compare it: item names to strings, blanks
+// left out, "tags" to a sorted []string.
+func (s *Sim) snapshot(c *customer) map[string]any {
+	m := make(map[string]any, 16)
+	for i, v := range c.values {
+		if v != "" {
+			m[s.schema.items[i].name] = v
+		}
+	}
+	if len(c.tags) > 0 {
+		m["tags"] = slices.Clone(c.tags)
+	}
+	return m
+}
+
+// Customers is what SATORI now holds, by normalised e-mail. Comparable with
+// require.Equal: values are strings, "tags" a sorted []string, blanks are left out.
+func (s *Sim) Customers() map[string]map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance()
+	all := make(map[string]map[string]any, len(s.table.byEmail))
+	for k, c := range s.table.byEmail {
+		all[k] = s.snapshot(c)
+	}
+	return all
+}
+
+// Customer is one customer as in Customers.
+func (s *Sim) Customer(email string) (map[string]any, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance()
+	c := s.table.byEmail[s.key(email)]
+	if c == nil {
+		return nil, false
+	}
+	return s.snapshot(c), true
+}
+
+// Len is the number of customers.
+func (s *Sim) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance()
+	return len(s.table.byEmail)
+}
+
+// Digest is a hash of Customers: equal digests mean equal states.
+func (s *Sim) Digest() string {
+	all := s.Customers()
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		_ = enc.Encode(all[k]) // strings into a hash cannot fail
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Seed puts customers there before the test: maps as Customers gives them. An
+// unknown item or a map without e-mail is an error. Seeding a customer again replaces it.
+func (s *Sim) Seed(customers ...map[string]any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance()
+	now := s.set.Now()
+	for n, m := range customers {
+		email, _ := m["email"].(string)
+		if email == "" {
+			return fmt.Errorf("seeding customer %d: no e-mail", n)
+		}
+		values := make([]string, len(s.schema.items))
+		var tags []string
+		for name, v := range m {
+			switch v := v.(type) {
+			case []string:
+				if name != "tags" {
+					return fmt.Errorf("seeding customer %d: %s is a list", n, name)
+				}
+				tags = slices.Clone(v)
+			case string:
+				i, ok := s.schema.index[name]
+				if !ok {
+					return fmt.Errorf("seeding customer %d: no item %s", n, name)
+				}
+				values[i] = v
+			default:
+				return fmt.Errorf("seeding customer %d: %s is a %T", n, name, v)
+			}
+		}
+		c := s.table.byEmail[s.key(email)]
+		if c == nil {
+			c = s.create(email, now)
+		}
+		slices.Sort(tags)
+		c.values, c.tags, c.updated = values, slices.Compact(tags), now
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+package satorisim
+
+import "net/http"
+
+func newPages(s *Sim) http.Handler { return http.NotFoundHandler() }

@@ -1,0 +1,185 @@
+package satorisim
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// ViolationKind names something a good client never does.
+type ViolationKind string
+
+// The kinds of violation.
+const (
+	OverQuota      ViolationKind = "over_quota"       // faster than Settings.RequestsPerSecond
+	SameEmailTwice ViolationKind = "same_email_twice" // one e-mail in two jobs, calls or rows at once
+	LoosenedOptOut ViolationKind = "loosened_opt_out" // delivery_permission reject → approval
+	KeysInQuery    ViolationKind = "keys_in_query"    // keys in the URL of a call other than status
+)
+
+// Violation is one thing a good client never does.
+type Violation struct {
+	Kind   ViolationKind
+	At     time.Time
+	Job    string // process code, if one is concerned
+	Email  string // if one is concerned
+	Detail string
+	// Excused: the client could not know, because the answer to the other job
+	// was lost to a Fault or its status had expired.
+	Excused bool
+}
+
+// RequestLog is one request without anything secret or personal.
+type RequestLog struct {
+	Time   time.Time // arrival, by Settings.Now
+	Kind   Kind
+	Bytes  int    // of the body
+	HTTP   int    // status decided by SATORI; 0 when a fault kept it from deciding
+	Status int    // "status" of the body
+	Fault  string // name of the fault that struck
+	Took   time.Duration
+}
+
+// Counters are totals since New.
+type Counters struct {
+	Requests   map[Kind]int
+	Answers    map[int]int // by HTTP status decided; 0 = none
+	Faults     int
+	Jobs       int
+	Rows       int // of accepted uploads
+	FailedRows int
+	Created    int // customers
+	Changed    int // writes that changed an existing customer
+	Repeated   int // writes that changed nothing
+	Deleted    int
+}
+
+const keptRequests = 100_000
+
+// Violations lists what was recorded, of the given kinds or (none given) of all.
+func (s *Sim) Violations(kinds ...ViolationKind) []Violation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance()
+	var out []Violation
+	for _, v := range s.violations {
+		if len(kinds) == 0 || slices.Contains(kinds, v.Kind) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// Counters gives the totals.
+func (s *Sim) Counters() Counters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance()
+	c := s.count
+	c.Requests, c.Answers = maps.Clone(c.Requests), maps.Clone(c.Answers)
+	return c
+}
+
+// Requests is the log, oldest first; at least the last 100,000 are kept.
+func (s *Sim) Requests() []RequestLog {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}
+
+func (s *Sim) violate(v Violation) { s.violations = append(s.violations, v) }
+
+func (s *Sim) noteRequest(r RequestLog) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Kind == Unknown {
+		s.count.Requests[Unknown]++
+	}
+	if len(s.requests) >= 2*keptRequests {
+		s.requests = append(s.requests[:0], s.requests[keptRequests:]...)
+	}
+	s.requests = append(s.requests, r)
+	s.count.Answers[r.HTTP]++
+	if r.Fault != "" {
+		s.count.Faults++
+	}
+}
+
+func (s *Sim) countRequest(k Kind) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count.Requests[k]++
+	return s.count.Requests[k]
+}
+
+func (s *Sim) now() time.Time { return s.settings().Now() }
+
+func (s *Sim) settings() Settings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.set
+}
+
+func (s *Sim) latency() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.set.Latency
+	if s.set.LatencyJitter > 0 {
+		d += time.Duration(s.rng.Int64N(int64(s.set.LatencyJitter)))
+	}
+	return d
+}
+
+// quota is a token bucket.
+type quota struct {
+	tokens float64
+	last   time.Time
+}
+
+// jitter forgiven: a client that paces itself exactly arrives a little early now and then.
+const quotaSlack = 50 * time.Millisecond
+
+// arrive takes the time of a request and measures it against the quota.
+func (s *Sim) arrive(kind Kind) *call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &call{kind: kind, at: s.set.Now()}
+	rate := s.set.RequestsPerSecond
+	if rate <= 0 {
+		return c
+	}
+	full := float64(max(s.set.Burst, 1)) + rate*quotaSlack.Seconds()
+	if s.quota.last.IsZero() {
+		s.quota.tokens = full
+	} else {
+		s.quota.tokens = min(full, s.quota.tokens+rate*c.at.Sub(s.quota.last).Seconds())
+	}
+	s.quota.last = c.at
+	if s.quota.tokens < 1 {
+		c.over = true
+		s.violate(Violation{Kind: OverQuota, At: c.at, Detail: string(kind)})
+		return c
+	}
+	s.quota.tokens--
+	return c
+}
+
+// enter notes a single call under way, to see two of one e-mail at once; leave ends it.
+func (s *Sim) enter(c *call) (leave func()) {
+	if c.items["email"] == "" {
+		return func() {}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mail := s.key(c.items["email"])
+	if s.inFlight[mail]++; s.inFlight[mail] > 1 {
+		s.violate(Violation{Kind: SameEmailTwice, At: c.at, Email: mail, Detail: "two single calls at once"})
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.inFlight[mail]--; s.inFlight[mail] <= 0 {
+			delete(s.inFlight, mail)
+		}
+	}
+}
