@@ -25,12 +25,12 @@ func (s *Sim) serveAPI(w http.ResponseWriter, h *http.Request) {
 	r.Version, r.Kind, r.ID = route(h.URL.Path)
 	r.User, r.hasKey = set.Keys[h.Header.Get("X-Sansan-Api-Key")]
 	r.hasKey = r.hasKey && (set.AppID == "" || set.AppID == h.Header.Get("X-Sansan-App-Id"))
-	entry := &Logged{Kind: r.Kind, Version: r.Version, Path: h.URL.Path, Query: r.Query, User: r.User.ID, At: set.Now()}
-	s.log.begin(entry)
-	r.Number = entry.Number
-	defer func() { s.log.end(entry, r, time.Since(began)) }()
+	r.entry = &Logged{Kind: r.Kind, Version: r.Version, Path: h.URL.Path, Query: r.Query, User: r.User.ID, At: set.Now()}
+	s.log.begin(r.entry)
+	r.Number = r.entry.Number
+	defer func() { s.log.end(r, time.Since(began)) }()
 	if r.hasKey {
-		r.wait = s.rate.count(r.User.ID, &set, entry.At)
+		r.wait = s.rate.count(r.User.ID, &set, r.entry.At)
 	}
 	if set.Latency > 0 && !r.Sleep(set.Latency) {
 		return

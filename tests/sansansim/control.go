@@ -111,12 +111,14 @@ type Request struct {
 	HTTP    *http.Request
 	Writer  http.ResponseWriter
 
-	sim    *Sim
-	hasKey bool
-	wait   time.Duration // > 0: beyond the quota
-	answer *Answer
-	status int
-	fault  string
+	sim               *Sim
+	hasKey            bool
+	wait              time.Duration // > 0: beyond the quota
+	answer            *Answer
+	status            int
+	fault             string
+	entry             *Logged
+	counted, released bool // guarded by the log
 }
 
 // Answer is an HTTP answer.
@@ -138,6 +140,7 @@ func (r *Request) Answer() *Answer {
 // Send sends an answer.
 func (r *Request) Send(a *Answer) {
 	r.status = a.Status
+	r.sim.log.note(r)
 	h := r.Writer.Header()
 	for k, v := range a.Header {
 		h[k] = v
@@ -161,6 +164,8 @@ func (r *Request) Sleep(d time.Duration) bool {
 // Kill sends these bytes as they are and resets the connection (TCP RST). Without bytes the client sees no answer at all.
 func (r *Request) Kill(raw []byte) {
 	conn := r.hijack()
+	r.sim.log.note(r)
+	r.sim.log.release(r)
 	if len(raw) > 0 {
 		_, _ = conn.Write(raw)
 		time.Sleep(5 * time.Millisecond) // a reset overtakes what the client has not yet taken from the wire

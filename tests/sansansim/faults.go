@@ -108,7 +108,8 @@ func FaultSlowBody(pause time.Duration) Control {
 		for k, v := range a.Header {
 			h[k] = v
 		}
-		h.Set("Content-Length", strconv.Itoa(len(a.Body)))
+		r.status = a.Status
+		r.sim.log.note(r)
 		r.Writer.WriteHeader(a.Status)
 		flush := http.NewResponseController(r.Writer).Flush
 		for i := range 10 {
@@ -120,7 +121,6 @@ func FaultSlowBody(pause time.Duration) Control {
 				return true
 			}
 		}
-		r.status = a.Status
 		return true
 	})
 }
