@@ -29,6 +29,7 @@ type Sim struct {
 	byRegistered index
 	tags         []*tag
 	tagByID      map[string]*tag
+	owners       map[string]map[string]any // every owner ever seen, by id
 
 	tokens tokens
 	rate   quota
@@ -40,7 +41,7 @@ type Sim struct {
 // New gives a simulator with [Defaults] and without cards.
 func New() *Sim {
 	s := &Sim{
-		set: Defaults(), cards: map[string]*card{}, tagByID: map[string]*tag{},
+		set: Defaults(), cards: map[string]*card{}, tagByID: map[string]*tag{}, owners: map[string]map[string]any{},
 		byUpdated:    index{at: func(c *card) int64 { return c.updated }},
 		byRegistered: index{at: func(c *card) int64 { return c.registered }},
 	}

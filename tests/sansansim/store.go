@@ -277,6 +277,9 @@ func (s *Sim) newCard(f map[string]any, past bool) *card {
 	if c.status == "" {
 		c.status = "completed"
 	}
+	if c.owner != "" {
+		s.owners[c.owner] = owner
+	}
 	c.search = strings.ToLower(strings.Join([]string{c.name, c.company, c.email, text(owner["name"]), text(f["memo"]), c.id}, "\n"))
 	for _, v := range listOf(f["tags"]) {
 		m, _ := v.(map[string]any)
