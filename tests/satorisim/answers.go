@@ -34,7 +34,7 @@ type answer struct {
 }
 
 func (a *answer) write(w http.ResponseWriter) {
-	a.hint.header(w)
+	a.hint.put(w.Header(), a.body)
 	writeJSON(w, a.http, a.body)
 }
 
@@ -45,9 +45,6 @@ func (s *Sim) refuse(r Refusal, message string) *answer {
 func (s *Sim) tooMany(message string) *answer {
 	a := s.refuse(s.set.TooMany, message)
 	a.hint = s.set.QuotaHint
-	if a.hint.InBody != nil {
-		a.body["retry_after"] = a.hint.InBody
-	}
 	return a
 }
 

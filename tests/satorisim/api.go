@@ -37,9 +37,9 @@ type call struct {
 	sheet func() (*sheet, string)
 	// broken says what is wrong with the request's form, "" = nothing.
 	broken string
-	fault  *Fault
 	at     time.Time // arrival
 	over   bool      // came faster than the quota
+	lost   bool      // the client will not learn the answer
 }
 
 func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
@@ -62,37 +62,22 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.read(r, body)
-	req := &Request{Kind: c.kind, N: s.countRequest(c.kind), ProcessCode: c.form.Get("process_code"), items: c.items, csv: c.file}
-	if c.file != nil {
-		req.parse = func() ([]string, [][]string) {
-			sh, _ := c.sheet()
-			return sh.header, sh.rows
-		}
-	}
-	r.Form = c.form // for FaultEcho
-
-	c.fault = s.ask(req)
-	log := RequestLog{Time: c.at, Kind: c.kind, Bytes: len(body)}
-	serve := func(w http.ResponseWriter) {
-		if !pause(r, s.latency()) {
-			return
-		}
-		a := s.handle(c)
-		log.HTTP, log.Status = a.http, a.status
-		a.write(w)
-	}
+	req := &Request{Kind: c.kind, N: s.countRequest(c.kind), sim: s, call: c, w: w, http: r}
+	leave := s.enter(c)
 	defer func() {
-		log.Took = time.Since(began)
+		leave(req.fault != "" || r.Context().Err() != nil)
+		log := RequestLog{Time: c.at, Kind: c.kind, Bytes: len(body), Status: req.status, Fault: req.fault, Took: time.Since(began)}
+		if req.answer != nil {
+			log.HTTP = req.answer.Status
+		}
 		s.noteRequest(log)
 	}()
-	if c.fault != nil {
-		log.Fault = c.fault.Name
-		c.fault.act(&exchange{w: w, r: r, serve: serve})
+	if d := s.latency(); d > 0 && !req.Sleep(d) {
 		return
 	}
-	// Calls with a fault are left out: a client that was told of a failure may call again.
-	defer s.enter(c)()
-	serve(w)
+	if !s.controlled(req) {
+		req.Send(req.Answer())
+	}
 }
 
 func (s *Sim) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {

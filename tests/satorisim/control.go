@@ -1,74 +1,57 @@
 package satorisim
 
 import (
-	"math/rand/v2"
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"sync"
+	"time"
 )
 
 // Kind is a kind of request.
 type Kind string
 
-// The kinds. Any stands for all of them in Control; Unknown is counted for
-// requests to no known path.
+// Kinds of requests.
 const (
+	Any                Kind = "*" // in Control and Chaos: every kind
 	SingleRegistration Kind = "registration"
 	SingleUpsert       Kind = "upsert"
 	SingleDelete       Kind = "delete"
 	BulkRegistration   Kind = "bulk_registration"
 	BulkUpsert         Kind = "bulk_upsert"
 	Status             Kind = "status"
-	Any                Kind = "*"
-	Unknown            Kind = "unknown"
+	Unknown            Kind = "unknown" // any other path or method: counted, never controlled
 )
 
-// Kinds lists all real kinds.
-func Kinds() []Kind {
-	return []Kind{SingleRegistration, SingleUpsert, SingleDelete, BulkRegistration, BulkUpsert, Status}
-}
-
-// Request is what a control function sees of a request. The body has been read
-// completely; nothing has been judged or applied. Keys are not in it.
-type Request struct {
-	Kind        Kind
-	N           int // 1 for the first request of its kind
-	ProcessCode string
-	items       map[string]string
-	csv         []byte
-	parse       func() ([]string, [][]string)
-}
-
-// Items are what a single call sent.
-func (r *Request) Items() map[string]string { return r.items }
-
-// CSV is what an upload sent, as it came.
-func (r *Request) CSV() []byte { return r.csv }
-
-// Rows are the header and rows of an upload; nil when it is no CSV.
-func (r *Request) Rows() (header []string, rows [][]string) {
-	if r.parse == nil {
-		return nil, nil
-	}
-	return r.parse()
-}
-
-// ControlFunc sees each request of its kind. Giving nil lets the request go on
-// (watching); giving a Fault makes that happen instead. It may block (delaying).
-// Functions run concurrently when requests do.
-type ControlFunc func(*Request) *Fault
+// Control stands before a kind of request. It may
+//   - watch: look at the request and return false;
+//   - delay: [Request.Sleep] and return false;
+//   - handle: write an answer of its own with [Request.Send] and return true;
+//   - kill: [Request.Kill] and return true;
+//   - let SATORI apply the request, [Request.Answer], and change or lose the answer.
+//
+// Every request passes every control of its kind, oldest control first, until
+// one has answered. Its body has been read and it has been counted by the
+// quota, but nothing has been judged or applied. Controls run concurrently.
+type Control func(*Request) (answered bool)
 
 type control struct {
-	kind Kind
-	fn   ControlFunc
+	kinds []Kind
+	do    Control
 }
 
-// Control installs fn for requests of the kind, or Any. Later ones are asked
-// first; the first Fault given counts. It stays until remove is called.
-func (s *Sim) Control(kind Kind, fn ControlFunc) (remove func()) {
-	c := &control{kind, fn}
+// Control puts do before the requests of a kind until remove is called.
+func (s *Sim) Control(kind Kind, do Control) (remove func()) { return s.install(do, kind) }
+
+func (s *Sim) install(do Control, kinds ...Kind) (remove func()) {
+	c := &control{kinds, do}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.controls = append([]*control{c}, s.controls...)
+	s.controls = append(slices.Clip(s.controls), c)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -77,60 +60,167 @@ func (s *Sim) Control(kind Kind, fn ControlFunc) (remove func()) {
 	}
 }
 
-func (s *Sim) ask(r *Request) *Fault {
+// controlled lets the controls of the request's kind act.
+func (s *Sim) controlled(r *Request) (answered bool) {
 	s.mu.Lock()
-	list := s.controls
+	all := s.controls
 	s.mu.Unlock()
-	for _, c := range list {
-		if c.kind != Any && c.kind != r.Kind {
-			continue
-		}
-		if f := c.fn(r); f != nil {
-			return f
+	for _, c := range all {
+		if (slices.Contains(c.kinds, Any) || slices.Contains(c.kinds, r.Kind)) && c.do(r) {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
-// Once is a control function that gives f to the first request only.
-func Once(f *Fault) ControlFunc { return Times(1, f) }
-
-// Times is a control function that gives f to the first n requests.
-func Times(n int, f *Fault) ControlFunc { return Sequence(slices.Repeat([]*Fault{f}, n)...) }
-
-// Always is a control function that gives f to every request.
-func Always(f *Fault) ControlFunc { return func(*Request) *Fault { return f } }
-
-// Sequence is a control function that gives the faults one after the other
-// (nil among them: that request goes on), then lets all go on.
-func Sequence(faults ...*Fault) ControlFunc {
+// Times lets do see requests until it has answered n of them.
+func Times(n int, do Control) Control {
 	var mu sync.Mutex
-	return func(*Request) *Fault {
+	return func(r *Request) bool {
 		mu.Lock()
-		defer mu.Unlock()
-		if len(faults) == 0 {
-			return nil
+		if n <= 0 {
+			mu.Unlock()
+			return false
 		}
-		f := faults[0]
-		faults = faults[1:]
-		return f
+		n--
+		mu.Unlock()
+		if do(r) {
+			return true
+		}
+		mu.Lock()
+		n++
+		mu.Unlock()
+		return false
 	}
 }
 
-// Chaos is a control function that strikes with the given probability, with
-// one of the faults (none given: Menu), decided by the seed and the order of requests.
-func Chaos(seed uint64, probability float64, faults ...*Fault) ControlFunc {
-	if len(faults) == 0 {
-		faults = Menu()
-	}
+// Skip lets the first n requests pass by do.
+func Skip(n int, do Control) Control {
 	var mu sync.Mutex
-	rng := rand.New(rand.NewPCG(seed, 0x5A7))
-	return func(*Request) *Fault {
+	return func(r *Request) bool {
 		mu.Lock()
-		defer mu.Unlock()
-		if rng.Float64() >= probability {
-			return nil
-		}
-		return faults[rng.IntN(len(faults))]
+		skipped := n > 0
+		n--
+		mu.Unlock()
+		return !skipped && do(r)
 	}
+}
+
+// Applied has SATORI apply the request first and throws its answer away, e.g.
+// Applied(FaultStatus(502)): a gateway that gave up too early.
+func Applied(do Control) Control {
+	return func(r *Request) bool {
+		r.lose()
+		r.Answer()
+		return do(r)
+	}
+}
+
+// Request is one request on its way. Keys are not visible in it.
+type Request struct {
+	Kind Kind
+	N    int // 1 for the first request of its kind
+
+	sim    *Sim
+	call   *call
+	w      http.ResponseWriter
+	http   *http.Request
+	fault  string // name of the fault that answered
+	answer *Answer
+	status int // "status" of SATORI's own answer
+}
+
+// Answer is an HTTP answer.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Items are what a single call sent, as SATORI's item names; nil for others.
+func (r *Request) Items() map[string]string { return r.call.items }
+
+// ProcessCode is what a status call asks for.
+func (r *Request) ProcessCode() string { return r.call.form.Get("process_code") }
+
+// CSV is the file of an upload as it came; nil for others.
+func (r *Request) CSV() []byte { return r.call.file }
+
+// Rows are the header and rows of an upload, as far as they can be read; nil for others.
+func (r *Request) Rows() (header []string, rows [][]string) {
+	if r.call.sheet == nil {
+		return nil, nil
+	}
+	sh, _ := r.call.sheet()
+	return sh.header, sh.rows
+}
+
+// Answer has SATORI judge and apply the request, once, and gives its answer, not yet sent.
+func (r *Request) Answer() *Answer {
+	if r.answer == nil {
+		rec := httptest.NewRecorder()
+		a := r.sim.handle(r.call)
+		a.write(rec)
+		r.status = a.status
+		r.answer = &Answer{rec.Code, rec.Header(), rec.Body.Bytes()}
+	}
+	return r.answer
+}
+
+// lose says, before Answer, that the client will not learn the answer.
+func (r *Request) lose() { r.call.lost = true }
+
+// Send answers.
+func (r *Request) Send(a *Answer) {
+	for k, v := range a.Header {
+		r.w.Header()[k] = v
+	}
+	r.w.WriteHeader(a.Status)
+	_, _ = r.w.Write(a.Body)
+}
+
+// Sleep waits and reports whether the client is still there.
+func (r *Request) Sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return r.http.Context().Err() == nil
+	case <-r.http.Context().Done():
+		return false
+	}
+}
+
+// Gone is closed when the client has gone.
+func (r *Request) Gone() <-chan struct{} { return r.http.Context().Done() }
+
+// Kill writes raw bytes, if any, and resets the connection (TCP RST).
+func (r *Request) Kill(raw []byte) {
+	h, ok := r.w.(http.Hijacker)
+	if !ok {
+		panic(http.ErrAbortHandler)
+	}
+	conn, _, err := h.Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if len(raw) > 0 {
+		_, _ = conn.Write(raw)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // RST instead of FIN
+	}
+	_ = conn.Close()
+}
+
+// raw is an answer as it stands on the wire, its body cut to n bytes.
+func (a *Answer) raw(n int) []byte {
+	var b bytes.Buffer
+	h := a.Header.Clone()
+	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
+	_, _ = fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", a.Status, http.StatusText(a.Status))
+	_ = h.Write(&b)
+	b.WriteString("\r\n")
+	b.Write(a.Body[:n])
+	return b.Bytes()
 }

@@ -5,139 +5,131 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"net"
+	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
+	"sync"
 	"time"
 )
 
-// Fault is what happens instead of an ordinary answer. Faults are values
-// without state: one may serve many requests.
-type Fault struct {
-	Name string
-	// applies: the request is handled (applied) before the fault shows.
-	applies bool
-	// loses: the client cannot learn what was applied.
-	loses bool
-	act   func(x *exchange)
-}
+// HintKind is how a 429 says when to come again.
+type HintKind string
 
-// exchange is one request on its way through a fault.
-type exchange struct {
-	w     http.ResponseWriter
-	r     *http.Request
-	serve func(http.ResponseWriter) // handles the request as usual; at most once
-}
+// Kinds of hints.
+const (
+	HintNone       HintKind = ""
+	HintHeader     HintKind = "header"      // Retry-After in seconds
+	HintHeaderDate HintKind = "header_date" // Retry-After as an HTTP date
+	HintBody       HintKind = "body"        // "retry_after" in seconds in the JSON
+)
 
-// recorded handles the request and keeps the answer back.
-func (x *exchange) recorded() *httptest.ResponseRecorder {
-	rec := httptest.NewRecorder()
-	x.serve(rec)
-	return rec
-}
-
-// Hint is how a refusal says when to come back. The zero Hint says nothing.
+// Hint is when to come again.
 type Hint struct {
-	RetryAfter string // header Retry-After, literally: seconds or an HTTP date
-	InBody     any    // value of "retry_after" in the JSON body, nil = absent
+	Kind  HintKind
+	After time.Duration // rounded up to whole seconds
 }
 
-// HintSeconds is a Retry-After header in seconds.
-func HintSeconds(n int) Hint { return Hint{RetryAfter: strconv.Itoa(n)} }
-
-// HintDate is a Retry-After header with a date.
-func HintDate(t time.Time) Hint { return Hint{RetryAfter: t.UTC().Format(http.TimeFormat)} }
-
-// HintBody is retry_after, in seconds, in the body.
-func HintBody(n int) Hint { return Hint{InBody: n} }
-
-func (h Hint) header(w http.ResponseWriter) {
-	if h.RetryAfter != "" {
-		w.Header().Set("Retry-After", h.RetryAfter)
+// put writes the hint into an answer's header or body.
+func (h Hint) put(header http.Header, body map[string]any) {
+	seconds := int((h.After + time.Second - 1) / time.Second)
+	switch h.Kind {
+	case HintHeader:
+		header.Set("Retry-After", strconv.Itoa(seconds))
+	case HintHeaderDate:
+		// The real clock: a client has no other.
+		header.Set("Retry-After", time.Now().Add(h.After+time.Second-1).UTC().Format(http.TimeFormat))
+	case HintBody:
+		body["retry_after"] = seconds
 	}
 }
 
-// When says when a reset happens.
-type When string
-
-// The moments of a reset.
-const (
-	Before When = "before" // nothing was handled, nothing is answered
-	During When = "during" // handled; half the answer arrives
-	After  When = "after"  // handled; the connection dies right behind the whole answer
-)
-
-// Fault429 answers 429, nothing applied.
-func Fault429(h Hint) *Fault {
-	return &Fault{Name: "429", act: func(x *exchange) {
-		h.header(x.w)
-		body := map[string]any{"status": 429, "message": "Too Many Requests"}
-		if h.InBody != nil {
-			body["retry_after"] = h.InBody
+// named notes which fault answered.
+func named(name string, do Control) Control {
+	return func(r *Request) bool {
+		before := r.fault
+		r.fault = name
+		if do(r) {
+			return true
 		}
-		writeJSON(x.w, http.StatusTooManyRequests, body)
-	}}
+		r.fault = before
+		return false
+	}
 }
 
-// FaultStatus answers with an HTTP status and SATORI's JSON, nothing applied.
-func FaultStatus(code int) *Fault {
-	return FaultAnswer(code, "application/json", fmt.Sprintf(`{"status":%d,"message":%q}`, code, http.StatusText(code)))
+func literal(name string, status int, contentType, body string) Control {
+	return named(name, func(r *Request) bool {
+		r.Send(&Answer{Status: status, Header: http.Header{"Content-Type": {contentType}}, Body: []byte(body)})
+		return true
+	})
 }
 
-// FaultAnswer answers literally, nothing applied.
-func FaultAnswer(code int, contentType, body string) *Fault {
-	return &Fault{Name: "answer " + strconv.Itoa(code), act: func(x *exchange) {
-		x.w.Header().Set("Content-Type", contentType)
-		x.w.WriteHeader(code)
-		_, _ = x.w.Write([]byte(body))
-	}}
+// Fault429 answers "too many requests"; nothing is applied.
+func Fault429(h Hint) Control {
+	return named("429", func(r *Request) bool {
+		body := map[string]any{"status": 429, "message": "Too Many Requests"}
+		h.put(r.w.Header(), body)
+		writeJSON(r.w, http.StatusTooManyRequests, body)
+		return true
+	})
 }
 
-// FaultHTML answers 200 with a web page, as a maintenance screen does; nothing applied.
-func FaultHTML() *Fault {
-	f := FaultAnswer(http.StatusOK, "text/html; charset=utf-8", "<!doctype html><html><title>メンテナンス</title><body><h1>ただいまメンテナンス中です</h1></body></html>")
-	f.Name = "html"
-	return f
+// FaultStatus answers with an HTTP status and SATORI's kind of JSON; nothing is applied.
+func FaultStatus(code int) Control {
+	return literal(strconv.Itoa(code), code, "application/json", fmt.Sprintf(`{"status":%d,"message":%q}`, code, http.StatusText(code)))
+}
+
+// FaultAnswer answers literally; nothing is applied.
+func FaultAnswer(code int, contentType, body string) Control {
+	return literal("answer", code, contentType, body)
+}
+
+// FaultHTML answers 200 with an HTML page, as a maintenance screen does; nothing is applied.
+func FaultHTML() Control {
+	return literal("html", http.StatusOK, "text/html; charset=utf-8",
+		"<!doctype html><html><head><title>メンテナンス</title></head><body><h1>ただいまメンテナンス中です</h1></body></html>\n")
 }
 
 // FaultEcho answers 500 with a debug page that shows every parameter of the
-// request, keys included: what a client shows of an answer must not leak them.
-func FaultEcho() *Fault {
-	return &Fault{Name: "echo", act: func(x *exchange) {
-		x.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		x.w.WriteHeader(http.StatusInternalServerError)
-		_, _ = fmt.Fprintf(x.w, "<html><body><h1>Internal Server Error</h1><pre>%s %s\n", x.r.Method, html.EscapeString(x.r.URL.String()))
-		for k, v := range x.r.Form {
-			_, _ = fmt.Fprintf(x.w, "%s=%s\n", html.EscapeString(k), html.EscapeString(fmt.Sprint(v)))
+// request, keys included: what a client repeats of an answer must not leak them.
+func FaultEcho() Control {
+	return named("echo", func(r *Request) bool {
+		var b bytes.Buffer
+		_, _ = fmt.Fprintf(&b, "<html><body><h1>Internal Server Error</h1><pre>%s %s\n", r.http.Method, html.EscapeString(r.http.URL.String()))
+		for k, v := range r.call.form {
+			_, _ = fmt.Fprintf(&b, "%s=%s\n", html.EscapeString(k), html.EscapeString(fmt.Sprint(v)))
 		}
-		_, _ = x.w.Write([]byte("</pre></body></html>"))
-	}}
+		b.WriteString("</pre></body></html>")
+		r.Send(&Answer{Status: 500, Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}, Body: b.Bytes()})
+		return true
+	})
 }
 
-// FaultTruncated handles the request and ends the JSON in the middle, as a well-formed HTTP answer.
-func FaultTruncated() *Fault {
-	return &Fault{Name: "truncated", applies: true, loses: true, act: func(x *exchange) {
-		rec := x.recorded()
-		copyHeader(x.w, rec)
-		x.w.WriteHeader(rec.Code)
-		_, _ = x.w.Write(rec.Body.Bytes()[:rec.Body.Len()/2])
-	}}
+// FaultTruncated applies the request and sends the first half of the answer as a complete HTTP answer: JSON that breaks off.
+func FaultTruncated() Control {
+	return named("truncated", func(r *Request) bool {
+		r.lose()
+		a := *r.Answer()
+		a.Header = a.Header.Clone()
+		a.Header.Del("Content-Length")
+		a.Body = a.Body[:len(a.Body)/2]
+		r.Send(&a)
+		return true
+	})
 }
 
-// FaultWrongTypes handles the request and answers JSON whose every value is of another type.
-func FaultWrongTypes() *Fault {
-	return &Fault{Name: "wrong types", applies: true, loses: true, act: func(x *exchange) {
-		rec := x.recorded()
-		var v any
-		_ = json.Unmarshal(rec.Body.Bytes(), &v) // our own JSON; null otherwise
-		if m, ok := v.(map[string]any); ok {
-			for k := range m {
-				m[k] = twist(m[k])
-			}
+// FaultWrongTypes applies the request and answers JSON whose every value is of another type.
+func FaultWrongTypes() Control {
+	return named("wrong types", func(r *Request) bool {
+		r.lose()
+		a := r.Answer()
+		var m map[string]any
+		_ = json.Unmarshal(a.Body, &m) // our own JSON
+		for k := range m {
+			m[k] = twist(m[k])
 		}
-		writeJSON(x.w, rec.Code, v)
-	}}
+		writeJSON(r.w, a.Status, m)
+		return true
+	})
 }
 
 func twist(v any) any {
@@ -154,164 +146,140 @@ func twist(v any) any {
 	return "null"
 }
 
-// FaultReset breaks the connection (TCP RST): see When for what has been handled.
-func FaultReset(when When) *Fault {
-	return &Fault{Name: "reset " + string(when), applies: when != Before, loses: when == During, act: func(x *exchange) {
-		if when == Before {
-			breakConnection(x.w, nil)
-			return
+// Moment says when a connection is reset.
+type Moment int
+
+// Moments of a reset.
+const (
+	Before Moment = iota // nothing is applied, nothing is answered
+	During               // applied; half of the answer arrives
+	After                // applied; the connection dies right behind the whole answer
+)
+
+// FaultReset breaks the connection with a TCP RST.
+func FaultReset(m Moment) Control {
+	return named("reset "+[]string{"before", "during", "after"}[m], func(r *Request) bool {
+		if m == Before {
+			r.Kill(nil)
+			return true
 		}
-		rec := x.recorded()
-		var b bytes.Buffer
-		fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
-			rec.Code, http.StatusText(rec.Code), rec.Header().Get("Content-Type"), rec.Body.Len())
-		body := rec.Body.Bytes()
-		if when == During {
-			body = body[:len(body)/2]
+		// Even behind a whole answer a client may see only the reset.
+		r.lose()
+		a := r.Answer()
+		n := len(a.Body)
+		if m == During {
+			n /= 2
 		}
-		b.Write(body)
-		breakConnection(x.w, b.Bytes())
-	}}
+		r.Kill(a.raw(n))
+		return true
+	})
 }
 
-// FaultAnswerLost handles the request and breaks the connection without any answer.
-func FaultAnswerLost() *Fault {
-	f := Applied(FaultReset(Before))
-	f.Name = "answer lost"
-	return f
-}
+// FaultAnswerLost applies the request and breaks the connection without any answer.
+func FaultAnswerLost() Control { return named("answer lost", Applied(FaultReset(Before))) }
 
-// Applied makes a fault show only after the request was handled and applied,
-// e.g. Applied(FaultStatus(502)): a gateway that gave up too early.
-func Applied(f *Fault) *Fault {
-	if f.applies {
-		return f
+// FaultStall holds the request for d, then it goes on. When the client has
+// gone by then, nothing is applied. With Applied only the answer is held.
+func FaultStall(d time.Duration) Control {
+	return func(r *Request) bool {
+		r.fault = "stall"
+		return !r.Sleep(d)
 	}
-	return &Fault{Name: f.Name + ", applied", applies: true, loses: true, act: func(x *exchange) {
-		rec := x.recorded()
-		f.act(&exchange{w: x.w, r: x.r, serve: func(w http.ResponseWriter) { replay(w, rec) }})
-	}}
 }
 
-// FaultStall holds the request for d before it is handled. When the client
-// has gone by then, nothing is applied. With Applied, only the answer is held.
-func FaultStall(d time.Duration) *Fault {
-	return &Fault{Name: "stall", act: func(x *exchange) {
-		if pause(x.r, d) {
-			x.serve(x.w)
-		}
-	}}
-}
-
-// Delay is FaultStall: a request that is only late.
-func Delay(d time.Duration) *Fault { return FaultStall(d) }
-
-// Hold lets the request go on once release is closed, or drops it when the client goes first.
-func Hold(release <-chan struct{}) *Fault {
-	return &Fault{Name: "hold", act: func(x *exchange) {
+// FaultHold holds the request until release is closed, then it goes on; when the client goes first, nothing is applied.
+func FaultHold(release <-chan struct{}) Control {
+	return func(r *Request) bool {
+		r.fault = "hold"
 		select {
 		case <-release:
-			x.serve(x.w)
-		case <-x.r.Context().Done():
+			return false
+		case <-r.Gone():
+			return true
 		}
-	}}
+	}
 }
 
-// FaultSlowBody handles the request; the answer's head comes at once, its body in pieces over d.
-func FaultSlowBody(d time.Duration) *Fault {
-	return &Fault{Name: "slow body", applies: true, act: func(x *exchange) {
-		rec := x.recorded()
-		copyHeader(x.w, rec)
-		x.w.Header().Set("Content-Length", strconv.Itoa(rec.Body.Len()))
-		x.w.WriteHeader(rec.Code)
+// FaultSlowBody applies the request; the answer's head comes at once, its body in pieces with pauses between.
+func FaultSlowBody(pause time.Duration) Control {
+	return named("slow body", func(r *Request) bool {
+		r.lose() // a client with little patience goes before the end
+		a := r.Answer()
+		for k, v := range a.Header {
+			r.w.Header()[k] = v
+		}
+		r.w.WriteHeader(a.Status)
 		const pieces = 10
-		body := rec.Body.Bytes()
 		for i := range pieces {
-			if f, ok := x.w.(http.Flusher); ok {
+			if f, ok := r.w.(http.Flusher); ok {
 				f.Flush()
 			}
-			if !pause(x.r, d/pieces) {
-				return
+			if !r.Sleep(pause) {
+				return true
 			}
-			if _, err := x.w.Write(body[len(body)*i/pieces : len(body)*(i+1)/pieces]); err != nil {
-				return
+			if _, err := r.w.Write(a.Body[len(a.Body)*i/pieces : len(a.Body)*(i+1)/pieces]); err != nil {
+				return true
 			}
 		}
-	}}
+		return true
+	})
 }
 
-// FaultRedirect sends the client elsewhere (307), nothing applied. A client must not carry its keys there.
-func FaultRedirect(url string) *Fault {
-	return &Fault{Name: "redirect", act: func(x *exchange) {
-		x.w.Header().Set("Location", url)
-		x.w.WriteHeader(http.StatusTemporaryRedirect)
-	}}
+// FaultRedirect sends the client elsewhere (307), nothing is applied. A client must not carry its keys there.
+func FaultRedirect(url string) Control {
+	return named("redirect", func(r *Request) bool {
+		r.Send(&Answer{Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {url}}})
+		return true
+	})
 }
 
-// FaultHuge answers n bytes of valid JSON, nothing applied: a client must have a limit.
-func FaultHuge(n int) *Fault {
-	return &Fault{Name: "huge", act: func(x *exchange) {
-		x.w.Header().Set("Content-Type", "application/json")
-		_, _ = x.w.Write([]byte(`{"status":200,"message":"`))
+// FaultHuge answers n bytes of valid JSON, nothing is applied: a client must have a limit.
+func FaultHuge(n int) Control {
+	return named("huge", func(r *Request) bool {
+		r.w.Header().Set("Content-Type", "application/json")
+		_, _ = r.w.Write([]byte(`{"status":200,"message":"`))
 		chunk := bytes.Repeat([]byte("x"), 64<<10)
 		for ; n > 0; n -= len(chunk) {
-			if _, err := x.w.Write(chunk[:min(n, len(chunk))]); err != nil {
-				return
+			if _, err := r.w.Write(chunk[:min(n, len(chunk))]); err != nil {
+				return true
 			}
 		}
-		_, _ = x.w.Write([]byte(`"}`))
-	}}
+		_, _ = r.w.Write([]byte(`"}`))
+		return true
+	})
 }
+
+// ChaosPause is the time by which chaos stalls a request, and the pause it puts between pieces of a slow body.
+const ChaosPause = 20 * time.Millisecond
 
 // Menu is one of each fault that a patient client survives without a person.
-func Menu() []*Fault {
-	return []*Fault{
-		Fault429(Hint{}), Fault429(HintSeconds(1)), Fault429(HintBody(1)),
-		FaultStatus(500), FaultStatus(502), FaultStatus(503), FaultHTML(), FaultEcho(),
-		FaultTruncated(), FaultWrongTypes(), FaultReset(Before), FaultReset(During), FaultReset(After),
-		FaultAnswerLost(), Applied(FaultStatus(502)), FaultStall(50 * time.Millisecond), FaultSlowBody(50 * time.Millisecond),
+func Menu() []Control {
+	return []Control{
+		Fault429(Hint{}), Fault429(Hint{HintHeader, time.Second}), Fault429(Hint{HintHeaderDate, time.Second}), Fault429(Hint{HintBody, time.Second}),
+		FaultStatus(500), FaultStatus(502), FaultStatus(503), FaultHTML(), FaultEcho(), FaultTruncated(), FaultWrongTypes(),
+		FaultReset(Before), FaultReset(During), FaultReset(After), FaultAnswerLost(), Applied(FaultStatus(502)),
+		FaultStall(ChaosPause), FaultSlowBody(ChaosPause),
 	}
 }
 
-// pause waits and reports whether the client is still there.
-func pause(r *http.Request, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return r.Context().Err() == nil
-	case <-r.Context().Done():
-		return false
-	}
+// Chaos puts a random fault of the Menu before a request with the given
+// probability, for the kinds named (none: all), until stop. Equal seeds give
+// equal sequences of faults, as long as requests come one by one.
+func (s *Sim) Chaos(seed uint64, probability float64, kinds ...Kind) (stop func()) {
+	return s.ChaosOf(Menu(), seed, probability, kinds...)
 }
 
-func copyHeader(w http.ResponseWriter, rec *httptest.ResponseRecorder) {
-	for k, v := range rec.Header() {
-		w.Header()[k] = v
+// ChaosOf is Chaos with a menu of one's own.
+func (s *Sim) ChaosOf(menu []Control, seed uint64, probability float64, kinds ...Kind) (stop func()) {
+	if len(kinds) == 0 {
+		kinds = []Kind{Any}
 	}
-}
-
-func replay(w http.ResponseWriter, rec *httptest.ResponseRecorder) {
-	copyHeader(w, rec)
-	w.WriteHeader(rec.Code)
-	_, _ = w.Write(rec.Body.Bytes())
-}
-
-// breakConnection writes raw bytes and resets.
-func breakConnection(w http.ResponseWriter, raw []byte) {
-	h, ok := w.(http.Hijacker)
-	if !ok {
-		panic(http.ErrAbortHandler)
-	}
-	conn, _, err := h.Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if len(raw) > 0 {
-		_, _ = conn.Write(raw)
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // RST instead of FIN
-	}
-	_ = conn.Close()
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(seed, 0x5A7012))
+	return s.install(func(r *Request) bool {
+		mu.Lock()
+		hit, which := random.Float64() < probability, random.IntN(len(menu))
+		mu.Unlock()
+		return hit && menu[which](r)
+	}, kinds...)
 }

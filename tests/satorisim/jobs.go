@@ -17,7 +17,7 @@ type job struct {
 	failed  map[int]string
 	hashes  map[int]string // hash codes of applied rows, kept only for RowObjects
 	emails  map[string]struct{}
-	applyAt Moment
+	applyAt JobMoment
 	// excused: the client cannot know that the job runs (its answer was lost, or its status expired).
 	excused bool
 
@@ -49,7 +49,7 @@ func (s *Sim) newJob(c *call, cols *columns, byHash bool, rows [][]string) *job 
 	j := &job{
 		code: fmt.Sprintf("%08x%08x", uint32(n), uint32((uint64(n)+set.Seed)*2654435761)), verb: Upsert,
 		cols: cols, byHash: byHash, rows: rows, n: len(rows), failed: map[int]string{}, applyAt: set.ApplyAt,
-		excused: c.fault != nil && c.fault.loses, uploaded: set.Now(),
+		excused: c.lost, uploaded: set.Now(),
 		duration: set.JobDuration + time.Duration(len(rows))*set.JobPerRow, minPolls: set.JobPolls,
 	}
 	if c.kind == BulkRegistration {

@@ -41,14 +41,14 @@ const (
 	Ignore        Reaction = "ignore"         // as if it were not there
 )
 
-// Moment is when the rows of a job take effect.
-type Moment string
+// JobMoment is when the rows of a job take effect.
+type JobMoment string
 
 // The moments of a job.
 const (
-	AtUpload Moment = "upload" // before the upload is answered
-	AtStart  Moment = "start"  // when the job leaves the queue
-	AtFinish Moment = "finish" // when the job is finished; a job that never finishes never applies
+	AtUpload JobMoment = "upload" // before the upload is answered
+	AtStart  JobMoment = "start"  // when the job leaves the queue
+	AtFinish JobMoment = "finish" // when the job is finished; a job that never finishes never applies
 )
 
 // Together is what SATORI does with an upload while another job is unfinished.
@@ -125,7 +125,7 @@ type Settings struct {
 
 	// Jobs.
 	Jobs        Together      // default Serial
-	ApplyAt     Moment        // default AtFinish
+	ApplyAt     JobMoment     // default AtFinish
 	JobDuration time.Duration // from start to finish; default 0
 	JobPerRow   time.Duration // added for each row
 	JobJitter   time.Duration // at most this is added at random (by Seed)

@@ -34,7 +34,7 @@ type Sim struct {
 	violations []Violation
 	count      Counters
 	requests   []RequestLog
-	inFlight   map[string]int // single calls under way, by e-mail
+	inFlight   map[string][]*flight // single calls under way, by e-mail
 	pages      http.Handler
 }
 
@@ -43,7 +43,7 @@ func New(set Settings) *Sim {
 	s := &Sim{
 		set: set, schema: newSchema(set.CustomItems), table: newTable(),
 		jobs: jobs{byCode: map[string]*job{}},
-		rng:  rand.New(rand.NewPCG(set.Seed, 0x5A7012)), inFlight: map[string]int{},
+		rng:  rand.New(rand.NewPCG(set.Seed, 0x5A7012)), inFlight: map[string][]*flight{},
 	}
 	s.count.Requests = map[Kind]int{}
 	s.count.Answers = map[int]int{}

@@ -11,7 +11,6 @@ func (s *Sim) single(c *call) *answer {
 		return s.refuse(s.set.Invalid, c.broken)
 	}
 	identity := c.items["identity_type"]
-	delete(c.items, "identity_type")
 	byHash := identity == "hashcode"
 	if !byHash && identity != "email" {
 		return s.refuse(s.set.Invalid, "identity_typeが不正です")
@@ -25,6 +24,9 @@ func (s *Sim) single(c *call) *answer {
 	at := make([]int, 0, len(c.items))
 	values := make([]string, 0, len(c.items))
 	for _, name := range slices.Sorted(maps.Keys(c.items)) {
+		if name == "identity_type" {
+			continue
+		}
 		col, reaction, complaint := s.schema.column(name, &s.set)
 		if complaint != "" {
 			if reaction != Ignore {

@@ -164,21 +164,31 @@ func (s *Sim) arrive(kind Kind) *call {
 	return c
 }
 
-// enter notes a single call under way, to see two of one e-mail at once; leave ends it.
-func (s *Sim) enter(c *call) (leave func()) {
+// flight is a single call under way; broken lists the violations it shares in.
+type flight struct{ broken []int }
+
+// enter notes a single call, to see two of one e-mail at once. leave ends it;
+// excused says that its client had reason to call again meanwhile.
+func (s *Sim) enter(c *call) (leave func(excused bool)) {
 	if c.items["email"] == "" {
-		return func() {}
+		return func(bool) {}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	mail := s.key(c.items["email"])
-	if s.inFlight[mail]++; s.inFlight[mail] > 1 {
+	mail, f := s.key(c.items["email"]), &flight{}
+	for _, other := range s.inFlight[mail] {
+		other.broken = append(other.broken, len(s.violations))
 		s.violate(Violation{Kind: SameEmailTwice, At: c.at, Email: mail, Detail: "two single calls at once"})
 	}
-	return func() {
+	s.inFlight[mail] = append(s.inFlight[mail], f)
+	return func(excused bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.inFlight[mail]--; s.inFlight[mail] <= 0 {
+		for _, i := range f.broken {
+			s.violations[i].Excused = s.violations[i].Excused || excused
+		}
+		s.inFlight[mail] = slices.DeleteFunc(s.inFlight[mail], func(o *flight) bool { return o == f })
+		if len(s.inFlight[mail]) == 0 {
 			delete(s.inFlight, mail)
 		}
 	}
