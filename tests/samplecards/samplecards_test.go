@@ -12,7 +12,7 @@ import (
 	"sansansatori/tests/samplecards"
 )
 
-const many = 20000
+const many = 8000
 
 func TestSameSeedSameCards(t *testing.T) {
 	a, b, c := samplecards.Generate(500, 7), samplecards.Generate(900, 7), samplecards.Generate(500, 8)

@@ -131,7 +131,7 @@ type cardView struct {
 	Labels                                 []label
 	Values                                 map[string]string
 	Owners                                 []map[string]any
-	Tags                                   []tagView
+	AllTags                                []tagView
 	Statuses                               []string
 }
 
@@ -158,7 +158,7 @@ func (s *Sim) showCard(w http.ResponseWriter, r *http.Request) {
 			if t.Owner != nil {
 				v.Owner = t.Owner.Name
 			}
-			view.Tags = append(view.Tags, v)
+			view.AllTags = append(view.AllTags, v)
 		}
 	}
 	s.mu.RUnlock()

@@ -75,6 +75,8 @@ func TestCardPage(t *testing.T) {
 	status, body, _ := b.do("GET", "/cards/A", nil)
 	require.Equal(t, 200, status)
 	require.Contains(t, body, `name="lastName" value="山田"`)
+	require.Contains(t, body, "Tags <b>12</b>")
+	require.Contains(t, body, "＋ 展示会2026")
 
 	same := url.Values{"lastName": {"山田"}, "memo": {"一\r\n二"}, "email": {""}, "title": {"7"}, "owner": {"suzuki"}, "entryStatus": {"completed"}}
 	status, body, path := b.do("POST", "/cards/A", same)
