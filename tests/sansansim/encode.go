@@ -25,7 +25,7 @@ var known = func() map[string]bool {
 
 // encodeCard writes a card without tags, entryStatus and its closing brace; fields of other names come last.
 func encodeCard(f map[string]any) []byte {
-	b := make([]byte, 0, 1024)
+	b := make([]byte, 0, 2048)
 	member := func(k string) {
 		if len(b) > 0 {
 			b = append(b, ',')
@@ -50,7 +50,7 @@ func encodeCard(f map[string]any) []byte {
 			break
 		}
 	}
-	return slices.Clip(b)
+	return slices.Clone(b) // no spare room: there may be 100,000 of them
 }
 
 // appendJSON is encoding/json with a short way for what cards are made of.
