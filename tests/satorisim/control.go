@@ -112,6 +112,7 @@ func Applied(do Control) Control {
 	return func(r *Request) bool {
 		r.lose()
 		r.Answer()
+		r.late = true
 		return do(r)
 	}
 }
@@ -125,9 +126,10 @@ type Request struct {
 	call   *call
 	w      http.ResponseWriter
 	http   *http.Request
-	fault  string // name of the fault that answered
+	log    *RequestLog
+	fault  string // name of the fault at work
 	answer *Answer
-	status int // "status" of SATORI's own answer
+	late   bool // the fault strikes after the request was applied
 }
 
 // Answer is an HTTP answer.
@@ -161,7 +163,7 @@ func (r *Request) Answer() *Answer {
 		rec := httptest.NewRecorder()
 		a := r.sim.handle(r.call)
 		a.write(rec)
-		r.status = a.status
+		r.sim.note(func() { r.log.HTTP, r.log.Status = a.http, a.status })
 		r.answer = &Answer{rec.Code, rec.Header(), rec.Body.Bytes()}
 	}
 	return r.answer
@@ -169,6 +171,15 @@ func (r *Request) Answer() *Answer {
 
 // lose says, before Answer, that the client will not learn the answer.
 func (r *Request) lose() { r.call.lost = true }
+
+// strike names the fault at work, before the client can see anything of it.
+func (r *Request) strike(name string) {
+	r.fault = name
+	if name != "" && r.late {
+		name += ", applied"
+	}
+	r.sim.note(func() { r.log.Fault = name })
+}
 
 // Send answers.
 func (r *Request) Send(a *Answer) {

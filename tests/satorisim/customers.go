@@ -139,53 +139,82 @@ func (s *Sim) write(verb Verb, cols *columns, values []string, byHash bool, at t
 		c = s.create(cell(values, cols.email), at)
 		e.created = true
 	}
-	for i, item := range cols.at {
-		if item < 0 {
-			continue
-		}
-		v, old := values[i], c.values[item]
-		if v == old || isBlank(v) {
-			continue
-		}
-		if verb == Registration && old != "" && item != itemPermission && item != itemStatus && item != itemStar {
-			continue
-		}
-		if item == itemEmail && s.key(v) == s.key(old) && !e.created {
-			continue
-		}
-		if item == itemPermission && old == "reject" {
-			s.violate(Violation{Kind: LoosenedOptOut, At: at, Job: job.codeOf(), Detail: "delivery_permission reject → " + v})
-		}
-		e.changed = append(e.changed, change{item: int16(item), old: old})
-		c.values[item] = v
-	}
-	for _, t := range splitTags(cell(values, cols.append)) {
-		if i, held := slices.BinarySearch(c.tags, t); !held {
-			c.tags = slices.Insert(c.tags, i, t)
-			e.tagsAdded = append(e.tagsAdded, t)
-		}
-	}
-	for _, t := range splitTags(cell(values, cols.delete)) {
-		if i, held := slices.BinarySearch(c.tags, t); held {
-			c.tags = slices.Delete(c.tags, i, i+1)
-			e.tagsRemoved = append(e.tagsRemoved, t)
-		}
+	if e.created {
+		s.fill(c, cols, values)
+	} else {
+		s.alter(c, &e, job)
 	}
 	switch {
 	case e.created:
 		s.count.Created++
-	case len(e.changed)+len(e.tagsAdded)+len(e.tagsRemoved) > 0:
-		s.count.Changed++
-	default:
+	case e.repeated():
 		s.count.Repeated++
-	}
-	if e.created || len(e.changed)+len(e.tagsAdded)+len(e.tagsRemoved) > 0 {
+	default:
+		s.count.Changed++
 		c.updated = at
 	}
 	if !s.set.NoLog {
 		c.log = append(c.log, e)
 	}
 	return c, ""
+}
+
+// fill gives a new customer its values. What changed is not noted: it is what
+// was sent, and first loads are long.
+func (s *Sim) fill(c *customer, cols *columns, values []string) {
+	for i, item := range cols.at {
+		if item >= 0 && !isBlank(values[i]) {
+			c.values[item] = values[i]
+		}
+	}
+	c.tags = firstTags(cols, values)
+}
+
+// firstTags are the tags a customer is created with.
+func firstTags(cols *columns, values []string) []string {
+	tags := splitTags(cell(values, cols.append))
+	slices.Sort(tags)
+	tags = slices.Compact(tags)
+	for _, t := range splitTags(cell(values, cols.delete)) {
+		tags = slices.DeleteFunc(tags, func(o string) bool { return o == t })
+	}
+	return tags
+}
+
+// alter writes a known customer and notes in e what became different.
+func (s *Sim) alter(c *customer, e *entry, job *job) {
+	for i, item := range e.cols.at {
+		if item < 0 {
+			continue
+		}
+		v, old := e.values[i], c.values[item]
+		if v == old || isBlank(v) {
+			continue
+		}
+		if e.verb == Registration && old != "" && item != itemPermission && item != itemStatus && item != itemStar {
+			continue
+		}
+		if item == itemEmail && s.key(v) == s.key(old) {
+			continue
+		}
+		if item == itemPermission && old == "reject" {
+			s.violate(Violation{Kind: LoosenedOptOut, At: e.at, Job: job.codeOf(), Detail: "delivery_permission reject → " + v})
+		}
+		e.changed = append(e.changed, change{item: int16(item), old: old})
+		c.values[item] = v
+	}
+	for _, t := range splitTags(cell(e.values, e.cols.append)) {
+		if i, held := slices.BinarySearch(c.tags, t); !held {
+			c.tags = slices.Insert(c.tags, i, t)
+			e.tagsAdded = append(e.tagsAdded, t)
+		}
+	}
+	for _, t := range splitTags(cell(e.values, e.cols.delete)) {
+		if i, held := slices.BinarySearch(c.tags, t); held {
+			c.tags = slices.Delete(c.tags, i, i+1)
+			e.tagsRemoved = append(e.tagsRemoved, t)
+		}
+	}
 }
 
 func (s *Sim) create(email string, at time.Time) *customer {

@@ -47,11 +47,11 @@ func (h Hint) put(header http.Header, body map[string]any) {
 func named(name string, do Control) Control {
 	return func(r *Request) bool {
 		before := r.fault
-		r.fault = name
+		r.strike(name)
 		if do(r) {
 			return true
 		}
-		r.fault = before
+		r.strike(before)
 		return false
 	}
 }
@@ -156,9 +156,11 @@ const (
 	After                // applied; the connection dies right behind the whole answer
 )
 
+func (m Moment) name() string { return "reset " + [...]string{"before", "during", "after"}[m] }
+
 // FaultReset breaks the connection with a TCP RST.
 func FaultReset(m Moment) Control {
-	return named("reset "+[]string{"before", "during", "after"}[m], func(r *Request) bool {
+	return named(m.name(), func(r *Request) bool {
 		if m == Before {
 			r.Kill(nil)
 			return true
@@ -176,13 +178,20 @@ func FaultReset(m Moment) Control {
 }
 
 // FaultAnswerLost applies the request and breaks the connection without any answer.
-func FaultAnswerLost() Control { return named("answer lost", Applied(FaultReset(Before))) }
+func FaultAnswerLost() Control {
+	return named("answer lost", func(r *Request) bool {
+		r.lose()
+		r.Answer()
+		r.Kill(nil)
+		return true
+	})
+}
 
 // FaultStall holds the request for d, then it goes on. When the client has
 // gone by then, nothing is applied. With Applied only the answer is held.
 func FaultStall(d time.Duration) Control {
 	return func(r *Request) bool {
-		r.fault = "stall"
+		r.strike("stall")
 		return !r.Sleep(d)
 	}
 }
@@ -190,7 +199,7 @@ func FaultStall(d time.Duration) Control {
 // FaultHold holds the request until release is closed, then it goes on; when the client goes first, nothing is applied.
 func FaultHold(release <-chan struct{}) Control {
 	return func(r *Request) bool {
-		r.fault = "hold"
+		r.strike("hold")
 		select {
 		case <-release:
 			return false

@@ -33,7 +33,7 @@ type Sim struct {
 	quota      quota
 	violations []Violation
 	count      Counters
-	requests   []RequestLog
+	requests   []*RequestLog
 	inFlight   map[string][]*flight // single calls under way, by e-mail
 	pages      http.Handler
 }
@@ -46,7 +46,6 @@ func New(set Settings) *Sim {
 		rng:  rand.New(rand.NewPCG(set.Seed, 0x5A7012)), inFlight: map[string][]*flight{},
 	}
 	s.count.Requests = map[Kind]int{}
-	s.count.Answers = map[int]int{}
 	s.pages = newPages(s)
 	return s
 }

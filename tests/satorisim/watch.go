@@ -43,8 +43,6 @@ type RequestLog struct {
 // Counters are totals since New.
 type Counters struct {
 	Requests   map[Kind]int
-	Answers    map[int]int // by HTTP status decided; 0 = none
-	Faults     int
 	Jobs       int
 	Rows       int // of accepted uploads
 	FailedRows int
@@ -76,7 +74,7 @@ func (s *Sim) Counters() Counters {
 	defer s.mu.Unlock()
 	s.advance()
 	c := s.count
-	c.Requests, c.Answers = maps.Clone(c.Requests), maps.Clone(c.Answers)
+	c.Requests = maps.Clone(c.Requests)
 	return c
 }
 
@@ -84,25 +82,41 @@ func (s *Sim) Counters() Counters {
 func (s *Sim) Requests() []RequestLog {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.requests)
+	out := make([]RequestLog, len(s.requests))
+	for i, r := range s.requests {
+		out[i] = *r
+	}
+	return out
+}
+
+// Faults counts the faults in the request log, by name.
+func (s *Sim) Faults() map[string]int {
+	names := map[string]int{}
+	for _, r := range s.Requests() {
+		if r.Fault != "" {
+			names[r.Fault]++
+		}
+	}
+	return names
 }
 
 func (s *Sim) violate(v Violation) { s.violations = append(s.violations, v) }
 
-func (s *Sim) noteRequest(r RequestLog) {
+// noteRequest opens a line of the log; note fills it while the request goes on.
+func (s *Sim) noteRequest(r RequestLog) *RequestLog {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.Kind == Unknown {
-		s.count.Requests[Unknown]++
-	}
 	if len(s.requests) >= 2*keptRequests {
-		s.requests = append(s.requests[:0], s.requests[keptRequests:]...)
+		s.requests = append([]*RequestLog(nil), s.requests[keptRequests:]...)
 	}
-	s.requests = append(s.requests, r)
-	s.count.Answers[r.HTTP]++
-	if r.Fault != "" {
-		s.count.Faults++
-	}
+	s.requests = append(s.requests, &r)
+	return &r
+}
+
+func (s *Sim) note(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
 }
 
 func (s *Sim) countRequest(k Kind) int {

@@ -27,14 +27,19 @@ type entry struct {
 	job         *job // nil: single
 	cols        *columns
 	values      []string
-	changed     []change
-	tagsAdded   []string
+	changed     []change // nil when created: all that was sent
+	tagsAdded   []string // likewise
 	tagsRemoved []string
 }
 
 type change struct {
 	item int16
 	old  string
+}
+
+// repeated reports a write that changed nothing.
+func (e *entry) repeated() bool {
+	return !e.created && e.verb != Delete && len(e.changed)+len(e.tagsAdded)+len(e.tagsRemoved) == 0
 }
 
 // Change is one item's value before and after a write.
@@ -77,6 +82,9 @@ func (s *Sim) public(e *entry) Write {
 		case col >= 0:
 			w.Sent[s.schema.items[col].name] = e.values[i]
 			after[col] = e.values[i]
+			if e.created {
+				w.Changed[s.schema.items[col].name] = Change{To: e.values[i]}
+			}
 		case col == columnAppendTags:
 			w.Sent["append_tags"] = e.values[i]
 		case col == columnDeleteTags:
@@ -84,6 +92,9 @@ func (s *Sim) public(e *entry) Write {
 		case col == columnHashcode:
 			w.Sent["hashcode"] = e.values[i]
 		}
+	}
+	if e.created {
+		w.TagsAdded = firstTags(e.cols, e.values)
 	}
 	for _, c := range e.changed {
 		w.Changed[s.schema.items[c.item].name] = Change{From: c.old, To: after[int(c.item)]}
