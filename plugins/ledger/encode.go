@@ -4,37 +4,46 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
-// A group travels to the database as one JSON parameter: few statements,
-// whatever the number of customers.
-
 // keyList is a group of keys: sorted, so that processes lock in one order and
-// neighbours in the table are visited together, and each once.
+// neighbours in the index are visited together, and each once.
 func keyList(keys []Key) []Key {
 	sorted := slices.Clone(keys)
 	slices.Sort(sorted)
 	return slices.Compact(sorted)
 }
 
-func encodeKeys(sorted []Key) (string, error) {
-	return encode(sorted)
+// encodeKeys gives a JSON list: a group travels as one parameter.
+func encodeKeys(keys []Key) string {
+	buf := make([]byte, 0, 2+len(keys)*67)
+	buf = append(buf, '[')
+	for i, k := range keys {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = appendString(buf, string(k))
+	}
+	return string(append(buf, ']'))
 }
 
-// encodeIntents gives the intents in order of key; a customer may be in a
-// request once only.
-func encodeIntents(intents []Intent) (string, error) {
+// sortedIntents gives the intents in order of key, with empty maps where there
+// were none. A customer may be in a request once only.
+func sortedIntents(intents []Intent) ([]Intent, error) {
 	sorted := slices.Clone(intents)
 	slices.SortFunc(sorted, func(a, b Intent) int { return strings.Compare(string(a.Key), string(b.Key)) })
 	for i := range sorted {
 		if i > 0 && sorted[i-1].Key == sorted[i].Key {
-			return "", fmt.Errorf("customer %s is twice in one request", sorted[i].Key)
+			return nil, fmt.Errorf("customer %s is twice in one request", sorted[i].Key)
 		}
 		sorted[i] = filled(sorted[i])
 	}
-	return encode(sorted)
+	return sorted, nil
 }
 
 // filled has empty maps where there were none: SQL merges objects, not nulls.
@@ -53,31 +62,19 @@ func filled(i Intent) Intent {
 	return i
 }
 
-type importRow struct {
-	Key  Key    `json:"key"`
-	Held Values `json:"held"`
-}
-
-// encodeImported gives the customers in order of key; of two lines for one
+// sortedImport gives the customers in order of key; of two lines for one
 // customer the later holds.
-func encodeImported(customers []Imported) (string, error) {
-	last := make(map[Key]int, len(customers))
-	for i, c := range customers {
-		last[c.Key] = i
-	}
-	rows := make([]importRow, 0, len(last))
-	for i, c := range customers {
-		if last[c.Key] != i {
-			continue
+func sortedImport(customers []Imported) []Imported {
+	sorted := slices.Clone(customers)
+	slices.Reverse(sorted)
+	slices.SortStableFunc(sorted, func(a, b Imported) int { return strings.Compare(string(a.Key), string(b.Key)) })
+	sorted = slices.CompactFunc(sorted, func(a, b Imported) bool { return a.Key == b.Key })
+	for i := range sorted {
+		if sorted[i].Held == nil {
+			sorted[i].Held = Values{}
 		}
-		row := importRow{Key: c.Key, Held: c.Held}
-		if row.Held == nil {
-			row.Held = Values{}
-		}
-		rows = append(rows, row)
 	}
-	slices.SortFunc(rows, func(a, b importRow) int { return strings.Compare(string(a.Key), string(b.Key)) })
-	return encode(rows)
+	return sorted
 }
 
 // encode is json.Marshal without U+0000, which PostgreSQL's jsonb cannot hold.
@@ -115,21 +112,176 @@ func withoutNUL(text string) string {
 	return out.String()
 }
 
-func decodeIntent(payload []byte) (*Intent, error) {
-	var i Intent
-	if err := json.Unmarshal(payload, &i); err != nil {
-		return nil, fmt.Errorf("decoding an intent: %w", unusable("an intent is not readable JSON"))
+// The rest does for the flat objects of this package what encoding/json does
+// for any, at a third of its time: a group has ten thousand of them.
+
+// encodeValues gives a JSON object in order of name.
+func encodeValues(v Values) (string, error) {
+	buf := append(make([]byte, 0, 64*len(v)+2), '{')
+	for i, name := range sortedNames(v) {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = append(appendString(buf, name), ':')
+		switch value := v[name].(type) {
+		case string:
+			buf = appendString(buf, value)
+		case bool:
+			buf = strconv.AppendBool(buf, value)
+		case nil:
+			buf = append(buf, "null"...)
+		default:
+			text, err := encode(value)
+			if err != nil {
+				return "", fmt.Errorf("item %s: %w", name, err)
+			}
+			buf = append(buf, text...)
+		}
 	}
-	return &i, nil
+	return string(append(buf, '}')), nil
 }
 
-func decodeCustomer(held, applied []byte) (*Customer, error) {
-	c := &Customer{Known: true}
-	if err := json.Unmarshal(held, &c.Held); err != nil {
-		return nil, fmt.Errorf("decoding held values: %w", unusable("a customer is not readable JSON"))
+// encodeCards gives a JSON object in order of card id.
+func encodeCards(c Cards) string {
+	buf := append(make([]byte, 0, 96*len(c)+2), '{')
+	for i, id := range sortedNames(c) {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = append(appendString(buf, id), ':')
+		buf = appendString(buf, c[id])
 	}
-	if err := json.Unmarshal(applied, &c.Applied); err != nil {
-		return nil, fmt.Errorf("decoding applied cards: %w", unusable("a customer is not readable JSON"))
+	return string(append(buf, '}'))
+}
+
+func sortedNames[V any](m map[string]V) []string {
+	names := slices.AppendSeq(make([]string, 0, len(m)), maps.Keys(m))
+	slices.Sort(names)
+	return names
+}
+
+// appendString appends a JSON string; what needs an escape goes the long way.
+func appendString(buf []byte, s string) []byte {
+	if !plain(s) || !utf8.ValidString(s) {
+		text, _ := encode(s) // a string can always be encoded
+		return append(buf, text...)
 	}
-	return c, nil
+	buf = append(buf, '"')
+	buf = append(buf, s...)
+	return append(buf, '"')
+}
+
+// plain reports whether s stands in JSON as it is.
+func plain[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// decodeValues reads a JSON object; null leaves it nil.
+func decodeValues(text []byte, to *Values) error {
+	v := make(Values, 16)
+	ok := flatObject(text, func(name string, value []byte) bool {
+		if value[0] == '"' {
+			v[name] = string(value[1 : len(value)-1])
+			return true
+		}
+		f, err := strconv.ParseFloat(string(value), 64)
+		v[name] = f
+		return err == nil && json.Valid(value)
+	})
+	if !ok {
+		return json.Unmarshal(text, to)
+	}
+	*to = v
+	return nil
+}
+
+// decodeCards reads a JSON object of strings; null leaves it nil.
+func decodeCards(text []byte, to *Cards) error {
+	c := make(Cards, 1)
+	ok := flatObject(text, func(id string, digest []byte) bool {
+		if digest[0] != '"' {
+			return false
+		}
+		c[id] = string(digest[1 : len(digest)-1])
+		return true
+	})
+	if !ok {
+		return json.Unmarshal(text, to)
+	}
+	*to = c
+	return nil
+}
+
+// flatObject calls member with each name and value of an object that holds
+// strings without escapes and numbers only; false for any other text, which
+// encoding/json has to judge. A string value comes with its quotes.
+func flatObject(text []byte, member func(name string, value []byte) bool) bool {
+	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' || !utf8.Valid(text) {
+		return false
+	}
+	rest := skipSpace(text[1:])
+	if len(rest) == 1 {
+		return true
+	}
+	for {
+		name, after, ok := cutString(rest)
+		if !ok {
+			return false
+		}
+		after = skipSpace(after)
+		if after[0] != ':' {
+			return false
+		}
+		rest = skipSpace(after[1:])
+		var value []byte
+		if value, rest, ok = cutScalar(rest); !ok || !member(string(name[1:len(name)-1]), value) {
+			return false
+		}
+		rest = skipSpace(rest)
+		if len(rest) == 1 { // the last byte of text
+			return true
+		}
+		if rest[0] != ',' {
+			return false
+		}
+		rest = skipSpace(rest[1:])
+	}
+}
+
+// cutString takes a string without escapes, quotes included. What is left is
+// never empty.
+func cutString(text []byte) (s, rest []byte, ok bool) {
+	if text[0] != '"' {
+		return nil, nil, false
+	}
+	end := bytes.IndexByte(text[1:], '"') + 2
+	if end < 2 || end == len(text) || !plain(text[1:end-1]) {
+		return nil, nil, false
+	}
+	return text[:end], text[end:], true
+}
+
+// cutScalar takes a string without escapes or what may be a number.
+func cutScalar(text []byte) (s, rest []byte, ok bool) {
+	if text[0] == '"' {
+		return cutString(text)
+	}
+	end := bytes.IndexAny(text, ",} ")
+	if end < 1 || (text[0] != '-' && (text[0] < '0' || text[0] > '9')) {
+		return nil, nil, false
+	}
+	return text[:end], text[end:], true
+}
+
+// skipSpace leaves one byte at least: text ends with a brace.
+func skipSpace(text []byte) []byte {
+	for len(text) > 1 && text[0] == ' ' {
+		text = text[1:]
+	}
+	return text
 }

@@ -87,7 +87,7 @@ func (o *overlay) Load(ctx context.Context, keys []Key) (map[Key]*Customer, erro
 }
 
 func (o *overlay) Begin(ctx context.Context, req Request) error {
-	if _, err := encodeIntents(req.Intents); err != nil { // what a database refuses
+	if _, err := sortedIntents(req.Intents); err != nil { // what a database refuses
 		return fmt.Errorf("recording a request: %w", err)
 	}
 	o.mu.Lock()
@@ -136,7 +136,7 @@ func (o *overlay) Uploaded(_ context.Context, requestID, processCode string) err
 }
 
 func (o *overlay) Settle(_ context.Context, requestID string, confirmed, withdrawn []Key) error {
-	if _, _, _, err := settling(confirmed, withdrawn); err != nil {
+	if _, _, err := settling(confirmed, withdrawn); err != nil {
 		return fmt.Errorf("settling a request: %w", err)
 	}
 	o.mu.Lock()

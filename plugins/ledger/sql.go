@@ -8,107 +8,99 @@ const schemaVersion = 1
 // dialect is what differs between the databases in otherwise equal SQL.
 // Parameters are $1, $2... in both.
 type dialect struct {
-	name string
-	// each gives a SELECT of the elements of a JSON list, one a row.
-	keys  func(param string) string // of strings: SELECT the string
-	rows  func(param string) string // of objects: FROM clause, element named e
-	text  func(field string) string // text of a field of e
-	json  func(field string) string // JSON of a field of e
-	whole string                    // e itself
-	merge func(a, b string) string  // object a, where b's members win
-	count string                    // SELECT of all cards applied
-	lock  string                    // suffix that locks the rows read
-	gone  string                    // condition on a request: its process is gone; $1 is this one
+	name  string
+	keys  func(param string) string // SELECT of the strings of a JSON list
+	merge func(a, b string) string  // JSON object a, where b's members win
+	count string                    // SELECT of the number of cards applied
+	order string                    // order of inserting customers
+	lock  string                    // locks the rows read
+	gone  string                    // condition: a request's process is gone; $1 is this one
 }
 
 var sqliteDialect = dialect{
-	name:  "sqlite",
+	name:  DriverSQLite,
 	keys:  func(p string) string { return "SELECT value FROM json_each(" + p + ")" },
-	rows:  func(p string) string { return "json_each(" + p + ") e" },
-	text:  func(f string) string { return "e.value->>'" + f + "'" },
-	json:  func(f string) string { return "e.value->'" + f + "'" },
-	whole: "e.value",
 	merge: func(a, b string) string { return "json_patch(" + a + ", " + b + ")" },
 	count: "SELECT count(*) FROM ledger_customer c, json_each(c.applied)",
 	gone:  "owner <> $1", // the lock says that no other process is left
 }
 
 var postgresDialect = dialect{
-	name:  "postgres",
+	name:  DriverPostgres,
 	keys:  func(p string) string { return "SELECT jsonb_array_elements_text(" + p + "::jsonb)" },
-	rows:  func(p string) string { return "jsonb_array_elements(" + p + "::jsonb) AS t(e)" },
-	text:  func(f string) string { return "e->>'" + f + "'" },
-	json:  func(f string) string { return "e->'" + f + "'" },
-	whole: "e",
 	merge: func(a, b string) string { return a + " || " + b },
 	count: "SELECT count(*) FROM ledger_customer c, jsonb_object_keys(c.applied)",
+	order: " ORDER BY customer", // who locks in one order never deadlocks
 	lock:  " FOR UPDATE",
 	gone:  "owner <> $1 AND NOT EXISTS (SELECT 1 FROM ledger_lease l WHERE l.owner = ledger_request.owner)",
 }
 
 // schema has one row a customer: held values and applied cards together, so
-// that a group touches as few pages of a big file as can be.
+// that a group touches as few pages of a big file as can be. SQLite's tables
+// have row ids, hence grow at the end though keys are hashes, and intents have
+// no index there: they are few, and scanned.
 func (d dialect) schema() []string {
-	kind := strings.NewReplacer("KEY_TEXT", "TEXT", "JSON", "TEXT", "CLUSTERED", "WITHOUT ROWID")
-	if d.name == "postgres" {
-		kind = strings.NewReplacer("KEY_TEXT", `TEXT COLLATE "C"`, "JSON", "JSONB", "CLUSTERED", "")
+	kind := strings.NewReplacer("KEY_TEXT", "TEXT", "JSON", "TEXT", "ONLY_ONE", "")
+	if d.name == DriverPostgres {
+		kind = strings.NewReplacer("KEY_TEXT", `TEXT COLLATE "C"`, "JSON", "JSONB", "ONLY_ONE", "PRIMARY KEY")
 	}
 	tables := []string{
 		// What SATORI holds. written_at: microseconds since 1970.
-		`CREATE TABLE IF NOT EXISTS ledger_customer (key KEY_TEXT PRIMARY KEY, held JSON NOT NULL, applied JSON NOT NULL, written_at BIGINT NOT NULL) CLUSTERED`,
-		// A write whose outcome is not known; request is empty when nobody waits for it.
-		`CREATE TABLE IF NOT EXISTS ledger_intent (customer KEY_TEXT PRIMARY KEY, request TEXT NOT NULL, payload JSON NOT NULL) CLUSTERED`,
-		`CREATE INDEX IF NOT EXISTS ledger_intent_request ON ledger_intent (request)`,
-		`CREATE TABLE IF NOT EXISTS ledger_request (id TEXT PRIMARY KEY, verb TEXT NOT NULL, process_code TEXT NOT NULL, begun BIGINT NOT NULL, owner TEXT NOT NULL) CLUSTERED`,
+		`CREATE TABLE ledger_customer (key KEY_TEXT PRIMARY KEY, held JSON, applied JSON, written_at BIGINT)`,
+		// A write whose outcome is not known; request is empty when nobody waits
+		// for it. position is the row in the request.
+		`CREATE TABLE ledger_intent (customer KEY_TEXT ONLY_ONE, request TEXT, position INTEGER, verb TEXT, held JSON, cards JSON, prior JSON)`,
+		`CREATE TABLE ledger_request (id TEXT PRIMARY KEY, verb TEXT, process_code TEXT, begun BIGINT, owner TEXT)`,
+		`CREATE TABLE ledger_meta (version INTEGER)`,
 	}
 	for i, t := range tables {
-		tables[i] = strings.TrimSpace(kind.Replace(t))
+		tables[i] = kind.Replace(t)
 	}
 	return tables
 }
 
-// statements are the texts that both databases run.
+// statements are the texts that both databases run. A member that ends in All
+// works on a whole request, its namesake on some customers of it.
 type statements struct {
-	load                                        string
-	beginRequest, beginIntents                  string
-	uploaded                                    string
-	owner, waiting                              string
-	confirm, reopen, settled, forget            string
+	load, open                                  string
+	beginRequest, uploaded, owner, forget       string
+	confirm, confirmAll, settled, settledAll    string
+	reopen                                      string
 	abandoned, takeOver, intentsOf, dropUnsent  string
-	imported                                    string
 	eraseCustomer, eraseIntent                  string
 	countCustomers, countCards, countOpen, last string
 }
 
 func (d dialect) statements() statements {
-	const upsert = ` ON CONFLICT (key) DO UPDATE SET held = excluded.held, written_at = excluded.written_at`
+	confirm := func(which string) string {
+		return `INSERT INTO ledger_customer (key, held, applied, written_at)
+			SELECT customer, held, cards, $2 FROM ledger_intent WHERE request = $1` + which + d.order +
+			` ON CONFLICT (key) DO UPDATE SET held = excluded.held, written_at = excluded.written_at, applied = ` +
+			d.merge("ledger_customer.applied", "excluded.applied")
+	}
 	return statements{
-		load: `SELECT key, held, applied, NULL FROM ledger_customer WHERE key IN (` + d.keys("$1") + `)
-			UNION ALL SELECT customer, NULL, NULL, payload FROM ledger_intent WHERE customer IN (` + d.keys("$1") + `)`,
+		load: `SELECT key, held, applied, NULL, NULL, NULL FROM ledger_customer WHERE key IN (` + d.keys("$1") + `)
+			UNION ALL SELECT customer, held, cards, position, verb, prior FROM ledger_intent WHERE customer IN (` + d.keys("$1") + `)`,
+		open: `SELECT customer FROM ledger_intent WHERE request = $1`,
 
 		beginRequest: `INSERT INTO ledger_request (id, verb, process_code, begun, owner) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING`,
-		beginIntents: `INSERT INTO ledger_intent (customer, request, payload) SELECT ` + d.text("key") + `, $2, ` + d.whole + ` FROM ` + d.rows("$1") + ` WHERE true
-			ON CONFLICT (customer) DO UPDATE SET request = excluded.request, payload = excluded.payload`,
-		uploaded: `UPDATE ledger_request SET process_code = $2 WHERE id = $1 AND owner = $3`,
+		uploaded:     `UPDATE ledger_request SET process_code = $2 WHERE id = $1 AND owner = $3`,
+		owner:        `SELECT owner FROM ledger_request WHERE id = $1` + d.lock,
+		forget:       `DELETE FROM ledger_request WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM ledger_intent WHERE request = $1)`,
 
-		owner:   `SELECT owner FROM ledger_request WHERE id = $1` + d.lock,
-		waiting: `SELECT count(*) FROM ledger_intent WHERE request = $1 AND customer IN (` + d.keys("$2") + `)`,
-		confirm: `INSERT INTO ledger_customer (key, held, applied, written_at)
-			SELECT customer, payload->'held', payload->'cards', $3 FROM ledger_intent WHERE request = $1 AND customer IN (` + d.keys("$2") + `) ORDER BY customer` +
-			upsert + `, applied = ` + d.merge("ledger_customer.applied", "excluded.applied"),
-		reopen: `UPDATE ledger_intent SET request = '', payload = payload->'prior'
-			WHERE request = $1 AND payload->'prior' IS NOT NULL AND customer IN (` + d.keys("$2") + `)`,
-		settled: `DELETE FROM ledger_intent WHERE request = $1 AND customer IN (` + d.keys("$2") + `)`,
-		forget:  `DELETE FROM ledger_request WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM ledger_intent WHERE request = $1)`,
+		confirm:    confirm(` AND customer IN (` + d.keys("$3") + `)`),
+		confirmAll: confirm(``),
+		settled:    `DELETE FROM ledger_intent WHERE request = $1 AND customer IN (` + d.keys("$2") + `)`,
+		settledAll: `DELETE FROM ledger_intent WHERE request = $1`,
+		reopen: `UPDATE ledger_intent SET request = '', position = CAST(prior->>'row' AS INTEGER), verb = prior->>'verb',
+			held = prior->'held', cards = prior->'cards', prior = prior->'prior'
+			WHERE request = $1 AND prior IS NOT NULL AND customer IN (` + d.keys("$2") + `)`,
 
 		dropUnsent: `DELETE FROM ledger_request WHERE ` + d.gone + `
 			AND (process_code = '' OR NOT EXISTS (SELECT 1 FROM ledger_intent WHERE request = ledger_request.id))`,
 		abandoned: `SELECT id, verb, process_code, begun FROM ledger_request WHERE (` + d.gone + `) OR id IN (` + d.keys("$2") + `) ORDER BY begun, id` + d.lock,
 		takeOver:  `UPDATE ledger_request SET owner = $1 WHERE id IN (` + d.keys("$2") + `)`,
-		intentsOf: `SELECT request, payload FROM ledger_intent WHERE request IN (` + d.keys("$1") + `)`,
-
-		imported: `INSERT INTO ledger_customer (key, held, applied, written_at)
-			SELECT ` + d.text("key") + `, ` + d.json("held") + `, '{}', $2 FROM ` + d.rows("$1") + ` WHERE true` + upsert,
+		intentsOf: `SELECT request, customer, held, cards, position, verb, prior FROM ledger_intent WHERE request IN (` + d.keys("$1") + `)`,
 
 		eraseCustomer: `DELETE FROM ledger_customer WHERE key = $1`,
 		eraseIntent:   `DELETE FROM ledger_intent WHERE customer = $1`,

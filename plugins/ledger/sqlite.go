@@ -72,6 +72,7 @@ func openSQLite(ctx context.Context, dsn string, m mode) (Store, error) {
 	owner := newOwner()
 	s.owner = func() string { return owner }
 	s.transact = s.once
+	s.insertIntents, s.upsertImported = insertIntentRows, upsertImportRows
 	if m == owning {
 		if err := s.take(); err != nil {
 			return nil, fmt.Errorf("opening the ledger: %w", err)
@@ -188,7 +189,6 @@ func (s *sqliteStore) version(ctx context.Context, tx *sql.Tx) (int, error) {
 
 func (s *sqliteStore) create(ctx context.Context, tx *sql.Tx) error {
 	for _, text := range append(s.schema(),
-		`CREATE TABLE ledger_meta (version INTEGER NOT NULL)`,
 		fmt.Sprintf(`INSERT INTO ledger_meta (version) VALUES (%d)`, schemaVersion)) {
 		if _, err := tx.ExecContext(ctx, text); err != nil {
 			return err
@@ -305,7 +305,7 @@ func (s *sqliteStore) Release(context.Context, []Key) error { return nil }
 
 // Begin records a request and its intents.
 func (s *sqliteStore) Begin(ctx context.Context, req Request) error {
-	intents, err := encodeIntents(req.Intents)
+	intents, err := sortedIntents(req.Intents)
 	if err == nil {
 		err = s.once(ctx, func(tx *sql.Tx) error { return s.begin(ctx, tx, req, intents) })
 	}
@@ -317,9 +317,9 @@ func (s *sqliteStore) Begin(ctx context.Context, req Request) error {
 
 // Settle confirms and withdraws intents of a request.
 func (s *sqliteStore) Settle(ctx context.Context, requestID string, confirmed, withdrawn []Key) error {
-	yes, no, all, err := settling(confirmed, withdrawn)
+	yes, no, err := settling(confirmed, withdrawn)
 	if err == nil {
-		err = s.once(ctx, func(tx *sql.Tx) error { return s.settle(ctx, tx, requestID, yes, no, all) })
+		err = s.once(ctx, func(tx *sql.Tx) error { return s.settle(ctx, tx, requestID, yes, no) })
 	}
 	if err != nil {
 		return fmt.Errorf("settling a request: %w", err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,18 +25,18 @@ type shared struct {
 	transact func(ctx context.Context, f func(*sql.Tx) error) error
 	// owner names this process in requests and claims.
 	owner func() string
+	// insertIntents and upsertImported write rows that are sorted by key, once each.
+	insertIntents  func(ctx context.Context, tx *sql.Tx, requestID string, intents []Intent) error
+	upsertImported func(ctx context.Context, tx *sql.Tx, customers []Imported) error
 }
 
 func newShared(d dialect) shared { return shared{dialect: d, statements: d.statements()} }
 
 // Load reads customers in one statement, hence as they were at one moment.
 func (s *shared) Load(ctx context.Context, keys []Key) (map[Key]*Customer, error) {
-	list, err := encodeKeys(keyList(keys))
-	if err != nil {
-		return nil, err
-	}
+	list := encodeKeys(keyList(keys))
 	var found map[Key]*Customer
-	err = s.transact(ctx, func(tx *sql.Tx) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
 		found = make(map[Key]*Customer, len(keys))
 		rows, err := tx.QueryContext(ctx, s.load, list)
 		if err != nil {
@@ -50,41 +51,58 @@ func (s *shared) Load(ctx context.Context, keys []Key) (map[Key]*Customer, error
 }
 
 func readCustomer(rows *sql.Rows, found map[Key]*Customer) error {
-	var key Key
-	var held, applied, payload sql.RawBytes
-	if err := rows.Scan(&key, &held, &applied, &payload); err != nil {
+	var r intentRow
+	if err := rows.Scan(&r.key, &r.held, &r.cards, &r.position, &r.verb, &r.prior); err != nil {
 		return err
 	}
-	if payload == nil {
-		c, err := decodeCustomer(held, applied)
-		if err != nil {
-			return err
-		}
-		if before := found[key]; before != nil {
-			c.Open = before.Open
-		}
-		found[key] = c
-		return nil
+	c := found[r.key]
+	if c == nil {
+		c = &Customer{}
+		found[r.key] = c
 	}
-	intent, err := decodeIntent(payload)
+	intent, err := r.intent()
 	if err != nil {
 		return err
 	}
-	if found[key] == nil {
-		found[key] = &Customer{}
+	if r.verb.Valid {
+		c.Open = &intent
+	} else {
+		c.Known, c.Held, c.Applied = true, intent.Held, intent.Cards
 	}
-	found[key].Open = intent
 	return nil
 }
 
+// intentRow is a row of ledger_intent. A row of ledger_customer has its first
+// three columns only.
+type intentRow struct {
+	key                Key
+	held, cards, prior sql.RawBytes
+	position           sql.NullInt64
+	verb               sql.NullString
+}
+
+func (r *intentRow) intent() (Intent, error) {
+	i := Intent{Key: r.key, Row: int(r.position.Int64), Verb: r.verb.String}
+	err := decodeValues(r.held, &i.Held)
+	if err == nil {
+		err = decodeCards(r.cards, &i.Cards)
+	}
+	if err == nil && r.prior != nil {
+		err = json.Unmarshal(r.prior, &i.Prior)
+	}
+	if err != nil { // its text would show what the customer holds
+		return Intent{}, unusable("customer %s is not readable: erase it, or restore a backup", r.key)
+	}
+	return i, nil
+}
+
 // begin records a request inside a transaction.
-func (s *shared) begin(ctx context.Context, tx *sql.Tx, req Request, intents string) error {
+func (s *shared) begin(ctx context.Context, tx *sql.Tx, req Request, sorted []Intent) error {
 	_, err := tx.ExecContext(ctx, s.beginRequest, req.ID, req.Verb, req.ProcessCode, req.Begun.UnixMicro(), s.owner())
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, s.beginIntents, intents, req.ID)
-	return err
+	return s.insertIntents(ctx, tx, req.ID, sorted)
 }
 
 // Uploaded notes the process code SATORI gave; ErrLost when the request is not
@@ -112,60 +130,88 @@ func changed(res sql.Result, err error) error {
 
 // settle confirms and withdraws inside a transaction. What was settled already,
 // by a try whose answer was lost, is left alone.
-func (s *shared) settle(ctx context.Context, tx *sql.Tx, requestID, confirmed, withdrawn, all string) error {
+func (s *shared) settle(ctx context.Context, tx *sql.Tx, requestID string, confirmed, withdrawn []Key) error {
 	var owner string
 	err := tx.QueryRowContext(ctx, s.statements.owner, requestID).Scan(&owner)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if owner != s.owner() {
-		var waiting int
-		if err := tx.QueryRowContext(ctx, s.waiting, requestID, all).Scan(&waiting); err != nil {
-			return err
-		}
-		if waiting > 0 {
-			return ErrLost
-		}
+	open := map[Key]bool{}
+	rows, err := tx.QueryContext(ctx, s.open, requestID)
+	if err != nil {
+		return err
+	}
+	err = eachRow(rows, func() error {
+		var key Key
+		err := rows.Scan(&key)
+		open[key] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	closed := func(key Key) bool { return !open[key] }
+	confirmed = slices.DeleteFunc(confirmed, closed)
+	withdrawn = slices.DeleteFunc(withdrawn, closed)
+	if len(confirmed)+len(withdrawn) == 0 && len(open) > 0 {
+		return nil
+	}
+	if len(open) > 0 && owner != s.owner() {
+		return ErrLost
+	}
+	if err := s.confirmKeys(ctx, tx, requestID, confirmed, len(confirmed) == len(open)); err != nil {
+		return err
+	}
+	if err := s.withdrawKeys(ctx, tx, requestID, withdrawn); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, s.forget, requestID)
+	return err
+}
+
+func (s *shared) confirmKeys(ctx context.Context, tx *sql.Tx, requestID string, keys []Key, all bool) error {
+	if len(keys) == 0 {
 		return nil
 	}
 	now := time.Now().UnixMicro()
-	for _, step := range []struct {
-		text string
-		args []any
-	}{
-		{s.confirm, []any{requestID, confirmed, now}},
-		{s.settled, []any{requestID, confirmed}},
-		{s.reopen, []any{requestID, withdrawn}},
-		{s.settled, []any{requestID, withdrawn}},
-		{s.forget, []any{requestID}},
-	} {
-		if len(step.args) > 1 && step.args[1] == "[]" {
-			continue
-		}
-		if _, err := tx.ExecContext(ctx, step.text, step.args...); err != nil {
+	if all { // the common case needs no list
+		if _, err := tx.ExecContext(ctx, s.confirmAll, requestID, now); err != nil {
 			return err
 		}
+		_, err := tx.ExecContext(ctx, s.settledAll, requestID)
+		return err
 	}
-	return nil
+	list := encodeKeys(keys)
+	if _, err := tx.ExecContext(ctx, s.confirm, requestID, now, list); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, s.settled, requestID, list)
+	return err
 }
 
-// settling encodes a settlement's keys. A customer cannot be both confirmed and
-// withdrawn.
-func settling(confirmed, withdrawn []Key) (c, w, all string, err error) {
-	union := keyList(slices.Concat(confirmed, withdrawn))
-	yes, no := keyList(confirmed), keyList(withdrawn)
-	if len(yes)+len(no) != len(union) {
-		return "", "", "", errors.New("a customer is both confirmed and withdrawn")
+// withdrawKeys opens what an intent was built on, or drops it.
+func (s *shared) withdrawKeys(ctx context.Context, tx *sql.Tx, requestID string, keys []Key) error {
+	if len(keys) == 0 {
+		return nil
 	}
-	for _, list := range []struct {
-		to   *string
-		keys []Key
-	}{{&c, yes}, {&w, no}, {&all, union}} {
-		if *list.to, err = encodeKeys(list.keys); err != nil {
-			return "", "", "", err
+	list := encodeKeys(keys)
+	if _, err := tx.ExecContext(ctx, s.reopen, requestID, list); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, s.settled, requestID, list)
+	return err
+}
+
+// settling sorts a settlement's keys. A customer cannot be both confirmed and
+// withdrawn.
+func settling(confirmed, withdrawn []Key) (yes, no []Key, err error) {
+	yes, no = keyList(confirmed), keyList(withdrawn)
+	for _, k := range no {
+		if _, both := slices.BinarySearch(yes, k); both {
+			return nil, nil, fmt.Errorf("customer %s is both confirmed and withdrawn", k)
 		}
 	}
-	return c, w, all, nil
+	return yes, no, nil
 }
 
 // takeAbandoned makes requests of processes that are gone this process's own.
@@ -174,11 +220,7 @@ func (s *shared) takeAbandoned(ctx context.Context, tx *sql.Tx, also []Key) ([]R
 	if _, err := tx.ExecContext(ctx, s.dropUnsent, s.owner()); err != nil {
 		return nil, err
 	}
-	earlier, err := encodeKeys(keyList(also))
-	if err != nil {
-		return nil, err
-	}
-	rows, err := tx.QueryContext(ctx, s.abandoned, s.owner(), earlier)
+	rows, err := tx.QueryContext(ctx, s.abandoned, s.owner(), encodeKeys(also))
 	if err != nil {
 		return nil, err
 	}
@@ -198,10 +240,7 @@ func (s *shared) takeAbandoned(ctx context.Context, tx *sql.Tx, also []Key) ([]R
 	if err != nil || len(requests) == 0 {
 		return nil, err
 	}
-	ids, err := encodeKeys(idsOf(requests))
-	if err != nil {
-		return nil, err
-	}
+	ids := encodeKeys(idsOf(requests))
 	if _, err := tx.ExecContext(ctx, s.takeOver, s.owner(), ids); err != nil {
 		return nil, err
 	}
@@ -211,16 +250,16 @@ func (s *shared) takeAbandoned(ctx context.Context, tx *sql.Tx, also []Key) ([]R
 	}
 	err = eachRow(rows, func() error {
 		var id string
-		var payload sql.RawBytes
-		if err := rows.Scan(&id, &payload); err != nil {
+		var r intentRow
+		if err := rows.Scan(&id, &r.key, &r.held, &r.cards, &r.position, &r.verb, &r.prior); err != nil {
 			return err
 		}
-		intent, err := decodeIntent(payload)
+		intent, err := r.intent()
 		if err != nil {
 			return err
 		}
-		r := &requests[byID[id]]
-		r.Intents = append(r.Intents, *intent)
+		req := &requests[byID[id]]
+		req.Intents = append(req.Intents, intent)
 		return nil
 	})
 	for _, r := range requests {
@@ -239,14 +278,8 @@ func idsOf(requests []Request) []Key {
 
 // Import sets what SATORI exported. Of two lines for one customer the later holds.
 func (s *shared) Import(ctx context.Context, customers []Imported) error {
-	rows, err := encodeImported(customers)
-	if err != nil {
-		return err
-	}
-	err = s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, s.imported, rows, time.Now().UnixMicro())
-		return err
-	})
+	sorted := sortedImport(customers)
+	err := s.transact(ctx, func(tx *sql.Tx) error { return s.upsertImported(ctx, tx, sorted) })
 	if err != nil {
 		return fmt.Errorf("importing customers: %w", err)
 	}
