@@ -71,6 +71,7 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 		s.note(func() { req.log.Took = time.Since(began) })
 	}()
 	if d := s.latency(); d > 0 && !req.Sleep(d) {
+		req.Kill(nil) // also when the simulator stops: no empty 200
 		return
 	}
 	if !s.controlled(req) {

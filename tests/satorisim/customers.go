@@ -200,6 +200,9 @@ func (s *Sim) alter(c *customer, e *entry, job *job) {
 		if item == itemPermission && old == "reject" {
 			s.violate(Violation{Kind: LoosenedOptOut, At: e.at, Job: job.codeOf(), Detail: "delivery_permission reject → " + v})
 		}
+		if old != "" && v < old && s.schema.items[item].name == s.set.DateItem {
+			s.count.DatesBack++
+		}
 		e.changed = append(e.changed, change{item: int16(item), old: old})
 		c.values[item] = v
 	}

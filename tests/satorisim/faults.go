@@ -192,7 +192,11 @@ func FaultAnswerLost() Control {
 func FaultStall(d time.Duration) Control {
 	return func(r *Request) bool {
 		r.strike("stall")
-		return !r.Sleep(d)
+		if r.Sleep(d) {
+			return false
+		}
+		r.Kill(nil)
+		return true
 	}
 }
 
@@ -204,6 +208,7 @@ func FaultHold(release <-chan struct{}) Control {
 		case <-release:
 			return false
 		case <-r.Gone():
+			r.Kill(nil)
 			return true
 		}
 	}

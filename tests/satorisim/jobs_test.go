@@ -174,10 +174,12 @@ func TestWriteLog(t *testing.T) {
 	require.Equal(t, "a@example.jp", back[0].Email)
 	require.Empty(t, b.Backwards("last_name"))
 	c := b.Counters()
-	require.Equal(t, [3]int{1, 2, 1}, [3]int{c.Created, c.Changed, c.Repeated})
+	require.Equal(t, [4]int{1, 2, 1, 1}, [4]int{c.Created, c.Changed, c.Repeated, c.DatesBack})
 
 	quiet := start(t, func(s *Settings) { s.NoLog = true })
-	quiet.one("upsert", "email", "a@example.jp")
+	quiet.one("upsert", "email", "a@example.jp", "custom:exchange_date", "2026-04-02")
+	quiet.one("upsert", "email", "a@example.jp", "custom:exchange_date", "2026-04-01")
+	require.Equal(t, 1, quiet.Counters().DatesBack)
 	require.Empty(t, quiet.Writes("a@example.jp"))
 	require.Equal(t, 1, quiet.Counters().Created)
 }

@@ -50,6 +50,7 @@ type Counters struct {
 	Changed    int // writes that changed an existing customer
 	Repeated   int // writes that changed nothing
 	Deleted    int
+	DatesBack  int // writes that replaced Settings.DateItem by an earlier date; counted even with NoLog
 }
 
 const keptRequests = 100_000
