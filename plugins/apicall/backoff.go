@@ -130,7 +130,7 @@ func Say(body []byte) string {
 	}
 	text := tags.ReplaceAllString(strings.ToValidUTF8(string(body), "?"), " ")
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.IsSpace(r) {
+		if unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
 			return ' '
 		}
 		return r

@@ -3,19 +3,22 @@
 package apicall
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-const defaultMaxBytes = 64 << 20
+const (
+	defaultMaxBytes = 64 << 20
+	trustedLength   = 4 << 20
+)
 
 // Config of a Caller.
 type Config struct {
@@ -39,9 +42,8 @@ type Config struct {
 
 // Caller does calls. It is safe for concurrent use.
 type Caller struct {
-	conf   Config
-	client *http.Client
-	turn   *turn
+	conf Config
+	turn *turn
 }
 
 // turn is the pace of one key.
@@ -63,14 +65,13 @@ func New(conf Config) *Caller {
 	if conf.Transport == nil {
 		conf.Transport = http.DefaultTransport.(*http.Transport).Clone()
 	}
-	return &Caller{
-		conf: conf,
-		turn: turnOf(conf),
-		client: &http.Client{
-			Transport: conf.Transport,
-			// A redirect would carry keys elsewhere.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+	return &Caller{conf: conf, turn: turnOf(conf)}
+}
+
+// Close gives up idle connections. The caller can still be used.
+func (c *Caller) Close() {
+	if t, ok := c.conf.Transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
 	}
 }
 
@@ -134,30 +135,39 @@ func (c *Caller) Do(ctx context.Context, kind string, req *http.Request) (*Answe
 		c.conf.Observe(kind, classOf(answer, err), time.Since(begun))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, withoutURL(err))
+		return nil, fmt.Errorf("%s: %w", kind, speakable(err))
 	}
 	return answer, nil
 }
 
+// once goes by the transport, not by http.Client: that follows redirects, which
+// would carry keys elsewhere, and puts URLs into its errors.
 func (c *Caller) once(ctx context.Context, req *http.Request) (*Answer, error) {
 	if c.conf.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.conf.Timeout)
 		defer cancel()
 	}
-	res, err := c.client.Do(req.WithContext(ctx))
+	res, err := c.conf.Transport.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, c.conf.MaxBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
-	}
-	if int64(len(body)) > c.conf.MaxBytes {
+	if res.ContentLength > c.conf.MaxBytes {
 		return nil, ErrTooLarge
 	}
-	return &Answer{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+	var body bytes.Buffer
+	if res.ContentLength > 0 {
+		// Grow by what is said, within reason: it may not be true.
+		body.Grow(int(min(res.ContentLength, trustedLength)) + bytes.MinRead)
+	}
+	if _, err := body.ReadFrom(io.LimitReader(res.Body, c.conf.MaxBytes+1)); err != nil {
+		return nil, err
+	}
+	if int64(body.Len()) > c.conf.MaxBytes {
+		return nil, ErrTooLarge
+	}
+	return &Answer{Status: res.StatusCode, Header: res.Header, Body: body.Bytes()}, nil
 }
 
 func classOf(a *Answer, err error) string {
@@ -167,16 +177,9 @@ func classOf(a *Answer, err error) string {
 	case a.Status == http.StatusTooManyRequests:
 		return "429"
 	case a.Status >= 200 && a.Status < 600:
-		return fmt.Sprintf("%dxx", a.Status/100)
+		return classes[a.Status/100-2]
 	}
 	return "error"
 }
 
-// withoutURL rewrites *url.Error, which prints the URL with its query.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return withoutURL(u.Err)
-	}
-	return err
-}
+var classes = [...]string{"2xx", "3xx", "4xx", "5xx"}
