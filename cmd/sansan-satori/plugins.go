@@ -3,4 +3,6 @@ package main
 import (
 	// Our components, one package each.
 	_ "sansansatori/plugins/japanese"
+	_ "sansansatori/plugins/sansaninput"
+	_ "sansansatori/plugins/satorioutput"
 )

@@ -16,7 +16,7 @@ const lintMethod = "satori_output_lints"
 func init() {
 	// Before the spec is built: lint rules are parsed when a component is registered.
 	bloblang.MustRegisterMethodV2(lintMethod,
-		bloblang.NewPluginSpec().Hidden().Description("Lints the configuration of a satori_output."),
+		bloblang.NewPluginSpec().Description("Lints the configuration of a satori_output."),
 		func(*bloblang.ParsedParams) (bloblang.Method, error) {
 			return bloblang.ObjectMethod(func(conf map[string]any) (any, error) {
 				return lintConfig(conf), nil
