@@ -184,6 +184,15 @@ func TestControl(t *testing.T) {
 		got = append(got, b.poll(code).http)
 	}
 	require.Equal(t, []int{503, 500, 500, 503}, got)
+
+	// Times counts answers, not requests that its control let pass.
+	b = start(t)
+	b.Control(Status, Times(1, Skip(2, FaultStatus(500))))
+	got = got[:0]
+	for range 4 {
+		got = append(got, b.poll("none").http)
+	}
+	require.Equal(t, []int{404, 404, 500, 404}, got)
 }
 
 func TestHoldLetsGo(t *testing.T) {

@@ -119,7 +119,7 @@ type Settings struct {
 	MaxRows      int      // rows of one upload; default 10,000
 	MaxBytes     int64    // bytes of one upload; default 64 MiB
 	// RejectRow, when set, may refuse a row or single call for good: it gets the
-	// normalised e-mail and returns SATORI's words, or "".
+	// normalised e-mail and returns SATORI's words, or "". It must not call the Sim.
 	RejectRow func(email string) string
 	FailRate  float64 // share of rows that fail at random (by Seed); the same row may succeed next time
 
