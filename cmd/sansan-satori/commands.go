@@ -4,5 +4,9 @@ import "github.com/urfave/cli/v2"
 
 // commands beside Redpanda Connect's own.
 func commands() []*cli.Command {
-	return []*cli.Command{}
+	return []*cli.Command{
+		trialCommand(),
+		dryRunCommand(),
+		reportCommand(),
+	}
 }

@@ -1,0 +1,18 @@
+package main
+
+import (
+	"cmp"
+	"context"
+)
+
+// Files of the data folder, as the shipped pipelines name them.
+const (
+	journalFile     = "journal.jsonl"
+	deadLettersFile = "dead_letters.jsonl"
+)
+
+// dataDir is where the shipped pipelines keep their state.
+func dataDir() string {
+	dir, _ := lookupEnv(context.Background(), "DATA_DIR")
+	return cmp.Or(dir, "./data")
+}
