@@ -30,6 +30,7 @@ const lastMoment = 5 * time.Second
 func main() { os.Exit(run(os.Args)) }
 
 func run(args []string) int {
+	ownFilesOnly()
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
