@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/Jeffail/gabs/v2"
@@ -27,9 +29,35 @@ type Tag struct{ ID, Name, Type string }
 
 var errNoObject = errors.New("not an object")
 
+// usual is the shape cards have; other shapes are read with gabs, which takes
+// several times as long.
+type usual struct {
+	ID          string // encoding/json takes Id as well
+	UpdatedTime string
+	Owner       struct{ ID, Name, Email string }
+	Tags        []struct{ ID string }
+}
+
 // cardOf reads a card. Wrong types of single fields never fail it.
 func cardOf(raw json.RawMessage) (Card, error) {
-	content, err := objectOf(raw)
+	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) == 0 || first[0] != '{' {
+		return Card{}, errNoObject
+	}
+	var u usual
+	if json.Unmarshal(raw, &u) != nil {
+		return oddCardOf(raw)
+	}
+	card := Card{Raw: raw, ID: u.ID, UpdatedText: u.UpdatedTime, UpdatedTime: timeOf(u.UpdatedTime), Owner: Person(u.Owner)}
+	for _, tag := range u.Tags {
+		if tag.ID != "" {
+			card.TagIDs = append(card.TagIDs, tag.ID)
+		}
+	}
+	return card, nil
+}
+
+func oddCardOf(raw json.RawMessage) (Card, error) {
+	content, err := gabs.ParseJSON(raw)
 	if err != nil {
 		return Card{}, err
 	}
@@ -47,7 +75,7 @@ func cardOf(raw json.RawMessage) (Card, error) {
 }
 
 func tagOf(raw json.RawMessage) (Tag, bool) {
-	content, err := objectOf(raw)
+	content, err := gabs.ParseJSON(raw)
 	if err != nil {
 		return Tag{}, false
 	}
@@ -55,17 +83,16 @@ func tagOf(raw json.RawMessage) (Tag, bool) {
 	return tag, tag.ID != ""
 }
 
-func objectOf(raw json.RawMessage) (*gabs.Container, error) {
-	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) == 0 || first[0] != '{' {
-		return nil, errNoObject
-	}
-	return gabs.ParseJSON(raw)
-}
-
+// text of the first path that holds any. Numbers count: an id may be one.
 func text(c *gabs.Container, paths ...string) string {
 	for _, path := range paths {
-		if s, ok := c.Path(path).Data().(string); ok && s != "" {
-			return s
+		switch v := c.Path(path).Data().(type) {
+		case string:
+			if v != "" {
+				return v
+			}
+		case float64:
+			return strconv.FormatFloat(v, 'f', -1, 64)
 		}
 	}
 	return ""
@@ -87,28 +114,45 @@ func timeOf(s string) time.Time {
 }
 
 // pageOf reads the envelope {"data":[...],"hasMore":..,"nextPageToken":..}.
+// What hasMore and the token are is read tolerantly; a missing list is an error,
+// since an empty page and a broken one must not look alike.
 func pageOf(body []byte) ([]json.RawMessage, Page, error) {
-	var envelope struct {
-		Data    json.RawMessage
+	// A list is decoded in one go, since pages are large. What stands here
+	// before shows whether there was any: null empties it, nothing leaves it.
+	rows := []json.RawMessage{nil}
+	envelope := struct {
+		Data    *[]json.RawMessage
 		HasMore any
 		Token   any `json:"nextPageToken"`
-	}
+	}{Data: &rows}
 	if err := json.Unmarshal(body, &envelope); err != nil {
+		var wrongType *json.UnmarshalTypeError
+		if errors.As(err, &wrongType) {
+			return nil, Page{}, unreadable("the answer holds no list of data")
+		}
 		return nil, Page{}, unreadable("the answer is not the JSON expected")
 	}
-	var rows []json.RawMessage
-	if data := bytes.TrimSpace(envelope.Data); len(data) == 0 || json.Unmarshal(data, &rows) != nil {
+	switch {
+	case envelope.Data == nil: // "data":null
+		rows = nil
+	case len(rows) == 1 && rows[0] == nil:
 		return nil, Page{}, unreadable("the answer holds no list of data")
 	}
 	var page Page
-	page.NextToken, _ = envelope.Token.(string)
+	switch token := envelope.Token.(type) {
+	case string:
+		page.NextToken = token
+	case float64:
+		page.NextToken = strconv.FormatFloat(token, 'f', -1, 64)
+	}
+	page.HasMore = page.NextToken != ""
 	switch more := envelope.HasMore.(type) {
 	case bool:
 		page.HasMore = more
 	case string:
-		page.HasMore = more == "true"
-	default:
-		page.HasMore = page.NextToken != ""
+		if said, err := strconv.ParseBool(strings.ToLower(strings.TrimSpace(more))); err == nil {
+			page.HasMore = said
+		}
 	}
 	return rows, page, nil
 }

@@ -5,11 +5,9 @@
 package sansan
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -31,21 +29,43 @@ type Config struct {
 type Client struct {
 	base   *url.URL
 	header http.Header
+	scrub  *strings.Replacer // of what a server may echo
 	call   *apicall.Caller
 }
 
-// New makes a client.
+// New makes a client. Errors never hold the key.
 func New(conf Config) (*Client, error) {
-	base, err := url.Parse(strings.TrimRight(conf.BaseURL, "/"))
-	if err != nil || base.Host == "" {
+	base, err := url.Parse(strings.TrimRight(strings.TrimSpace(conf.BaseURL), "/"))
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
 		return nil, errors.New("base_url is not a URL such as https://api.sansan.com/v3.2")
 	}
-	header := http.Header{"X-Sansan-Api-Key": {conf.APIKey}, "Accept": {"application/json"}}
-	if conf.AppID != "" {
-		header.Set("X-Sansan-App-Id", conf.AppID)
+	// Keys come from files and environments, often with a line break at the end.
+	key, app := strings.TrimSpace(conf.APIKey), strings.TrimSpace(conf.AppID)
+	switch {
+	case key == "":
+		return nil, errors.New("api_key is empty")
+	case !printable(key):
+		return nil, errors.New("api_key holds characters that no key has")
+	case !printable(app):
+		return nil, errors.New("app_id holds characters that no app ID has")
 	}
-	return &Client{base: base, header: header, call: apicall.New(conf.Call)}, nil
+	c := &Client{base: base, header: http.Header{"X-Sansan-Api-Key": {key}, "Accept": {"application/json"}}}
+	secrets := []string{key, "***"}
+	if app != "" {
+		c.header.Set("X-Sansan-App-Id", app)
+		secrets = append(secrets, app, "***")
+	}
+	c.scrub = strings.NewReplacer(secrets...)
+	c.call = apicall.New(conf.Call)
+	return c, nil
 }
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// Close gives up idle connections.
+func (c *Client) Close() { c.call.Close() }
 
 // Me checks the key: GET /me. Some versions have no such path: a 404 is no error.
 func (c *Client) Me(ctx context.Context) error {
@@ -125,30 +145,45 @@ func (c *Client) Cards(ctx context.Context, q Query) (Page, error) {
 
 // Card gets one card: GET /bizCards/{id}.
 func (c *Client) Card(ctx context.Context, id string) (Card, error) {
-	body, err := c.get(ctx, "card", "/bizCards/"+url.PathEscape(id), url.Values{"includeTags": {"true"}})
+	if id == "" || !printable(id) || strings.ContainsAny(id, "/?#%.") {
+		return Card{}, errors.New("this is not the id of a card")
+	}
+	body, err := c.get(ctx, "card", "/bizCards/"+id, url.Values{"includeTags": {"true"}})
 	if err != nil {
 		return Card{}, err
 	}
+	// Some versions may wrap it, as /persons/{id} does.
+	var wrapped struct {
+		ID, Item, Data json.RawMessage
+	}
+	if json.Unmarshal(body, &wrapped) == nil && wrapped.ID == nil {
+		switch {
+		case wrapped.Item != nil:
+			body = wrapped.Item
+		case wrapped.Data != nil:
+			body = wrapped.Data
+		}
+	}
 	card, err := cardOf(body)
-	if err != nil {
-		return Card{}, unreadable("the card is not an object")
+	if err != nil || card.ID == "" {
+		return Card{}, unreadable("the answer is not a card")
 	}
 	return card, nil
 }
 
-// Tags gets every visible tag of a name; all tags when name is empty: GET /tags.
-// Names are not unique.
+// maxTagPages is far more than anybody has; a list that goes on is astray.
+const maxTagPages = 1000
+
+// Tags gets every visible tag (タグ) of a name, all tags when name is empty:
+// GET /tags. Names are not unique.
 func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
 	var tags []Tag
-	token := ""
-	for seen := map[string]bool{}; ; {
-		v := url.Values{"range": {"all"}, "limit": {"100"}}
-		if name != "" {
-			v.Set("tagName", name)
-		}
-		if token != "" {
-			v.Set("nextPageToken", token)
-		}
+	seen := map[string]bool{}
+	v := url.Values{"range": {"all"}, "limit": {"100"}}
+	if name != "" {
+		v.Set("tagName", name)
+	}
+	for range maxTagPages {
 		body, err := c.get(ctx, "tags", "/tags", v)
 		if err != nil {
 			return nil, err
@@ -162,17 +197,22 @@ func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
 				tags = append(tags, tag)
 			}
 		}
-		token = page.NextToken
-		if !page.HasMore || token == "" || seen[token] {
+		if !page.HasMore {
 			return tags, nil
 		}
-		seen[token] = true
+		if page.NextToken == "" || seen[page.NextToken] {
+			break
+		}
+		seen[page.NextToken] = true
+		v.Set("nextPageToken", page.NextToken)
 	}
+	return nil, unreadable("the list of tags does not come to an end")
 }
 
 func (c *Client) get(ctx context.Context, kind, path string, query url.Values) ([]byte, error) {
 	u := *c.base
 	u.Path += path
+	u.RawPath = ""
 	u.RawQuery = query.Encode() // a + becomes %2B
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
@@ -189,63 +229,5 @@ func (c *Client) get(ctx context.Context, kind, path string, query url.Values) (
 	if answer.Status >= 200 && answer.Status < 300 {
 		return answer.Body, nil
 	}
-	return nil, errorOf(answer)
-}
-
-// Error is what Sansan said, or what went wrong on the way (Status 0).
-type Error struct {
-	Status     int
-	Code       string
-	Message    string
-	RetryAfter time.Duration
-	cause      error
-}
-
-func (e *Error) Error() string {
-	text := "sansan: "
-	if e.Status != 0 {
-		text += fmt.Sprintf("HTTP %d ", e.Status)
-	}
-	if e.Code != "" {
-		text += e.Code + " "
-	}
-	return strings.TrimSpace(text + e.Message)
-}
-
-func (e *Error) Unwrap() error      { return e.cause }
-func (e *Error) Unauthorized() bool { return e.Status == http.StatusUnauthorized }
-func (e *Error) Forbidden() bool    { return e.Status == http.StatusForbidden }
-func (e *Error) NotFound() bool     { return e.Status == http.StatusNotFound }
-func (e *Error) BadRequest() bool   { return e.Status == http.StatusBadRequest }
-
-// Temporary: the same request may succeed later.
-func (e *Error) Temporary() bool {
-	return e.Status == 0 || e.Status == http.StatusRequestTimeout || e.Status == http.StatusTooManyRequests ||
-		e.Status >= 500 || e.Status >= 200 && e.Status < 300
-}
-
-func unreadable(what string) error { return &Error{Status: 200, Message: what} }
-
-func errorOf(a *apicall.Answer) *Error {
-	e := &Error{Status: a.Status}
-	e.RetryAfter, _ = apicall.RetryHint(a.Header, a.Body, time.Now())
-	var body struct {
-		Message any
-		Error   any
-	}
-	if json.Unmarshal(a.Body, &body) == nil {
-		if text, ok := body.Message.(string); ok {
-			e.Message = apicall.Say([]byte(text))
-		}
-		if list, ok := body.Error.([]any); ok && len(list) > 0 {
-			if first, ok := list[0].(map[string]any); ok {
-				code, _ := first["code"].(string)
-				e.Code = apicall.Say([]byte(code))
-			}
-		}
-	}
-	if e.Message == "" && !bytes.HasPrefix(bytes.TrimSpace(a.Body), []byte("{")) {
-		e.Message = apicall.Say(a.Body)
-	}
-	return e
+	return nil, c.errorOf(answer)
 }
