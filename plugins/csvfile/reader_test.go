@@ -141,7 +141,8 @@ func FuzzReader(f *testing.F) {
 			require.LessOrEqual(t, rec.Size, 256)
 			got = append(got, rec.Cells)
 		}
-		if !whole || sjis || strings.HasPrefix(string(in), "\ufeff") {
+		lone := strings.Contains(strings.ReplaceAll(string(in), "\r\n", ""), "\r") // read otherwise, on purpose
+		if !whole || sjis || lone || strings.HasPrefix(string(in), "\ufeff") {
 			return
 		}
 		std := csv.NewReader(strings.NewReader(string(in)))
