@@ -1,0 +1,236 @@
+// Package deadletters is the input dead_letters: it takes a file of dead letters
+// to be tried again, so that what succeeds leaves the file and what fails comes
+// back into it.
+package deadletters
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"sansansatori/plugins/oneshot"
+)
+
+// Field names, in the order of the spec.
+const (
+	dlFieldPath      = "path"
+	dlFieldBatchSize = "batch_size"
+)
+
+// taken is what a file is called while its lines are under way.
+const taken = ".replaying"
+
+// maxLine is the longest line in bytes. A customer is a few thousand.
+const maxLine = 16 << 20
+
+func inputSpec() *service.ConfigSpec {
+	return service.NewConfigSpec().
+		Categories("Services").
+		Summary("Takes a file of dead letters, one JSON object a line, to be tried again.").
+		Description(`
+The file is renamed first (`+"`"+taken+"`"+` is added to its name) and deleted when every line of it was acknowledged. What fails again goes through the pipeline's dead-letter output into a new file of the old name. After a crash the renamed file is read again, before the new one: replaying a customer twice writes nothing twice. The input ends with the file; a file that does not exist is an empty one.
+
+Stop the link first: it keeps its file of dead letters open.
+`).
+		Fields(
+			service.NewStringField(dlFieldPath).Description("The file of dead letters.").Example("./data/dead_letters.jsonl"),
+			service.NewIntField(dlFieldBatchSize).Description("The most lines of a batch.").Default(300).
+				LintRule(`root = if this.type() == "number" && this < 1 { ["`+dlFieldBatchSize+` must be at least 1"] }`).Advanced(),
+			service.NewAutoRetryNacksToggleField(),
+		)
+}
+
+func init() {
+	service.MustRegisterBatchInput("dead_letters", inputSpec(),
+		func(p *service.ParsedConfig, _ *service.Resources) (service.BatchInput, error) {
+			in := &input{settled: make(chan struct{}, 1)}
+			var err error
+			if in.path, err = p.FieldString(dlFieldPath); err != nil {
+				return nil, err
+			}
+			if in.path == "" {
+				return nil, errors.New("path is empty: name the file of dead letters")
+			}
+			if in.batchSize, err = p.FieldInt(dlFieldBatchSize); err != nil {
+				return nil, err
+			}
+			oneshot.Arm() // a file is read once: what goes wrong ends the process
+			return service.AutoRetryNacksBatchedToggled(p, in)
+		})
+}
+
+// input reads one file, and another one before it that a crash has left.
+type input struct {
+	path      string
+	batchSize int
+
+	mu       sync.Mutex // acknowledgements and Close come from elsewhere
+	file     *os.File
+	lines    *bufio.Reader
+	left     bool          // this file is from a run that crashed; a new one may be there as well
+	underWay int           // batches read and not acknowledged
+	kept     bool          // with auto_replay_nacks: false, something was refused: the file stays
+	settled  chan struct{} // tells that an acknowledgement came
+}
+
+// Connect takes the file. A file that cannot be taken ends the process.
+func (in *input) Connect(context.Context) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.file != nil {
+		return nil
+	}
+	err := in.take()
+	if err != nil && !errors.Is(err, service.ErrEndOfInput) {
+		err = fmt.Errorf("taking the dead letters: %w", err)
+		oneshot.Fail(err)
+	}
+	return err
+}
+
+// take opens what a crash has left, else the file itself; ErrEndOfInput when
+// there is neither. The mutex is held.
+func (in *input) take() error {
+	file, err := os.Open(in.path + taken)
+	in.left = err == nil
+	if errors.Is(err, os.ErrNotExist) {
+		err = os.Rename(in.path, in.path+taken)
+		if errors.Is(err, os.ErrNotExist) {
+			return service.ErrEndOfInput
+		}
+		if err == nil {
+			file, err = os.Open(in.path + taken)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	in.file, in.lines = file, bufio.NewReaderSize(file, 64<<10)
+	return nil
+}
+
+// ReadBatch gives the next lines. At the end of the file it waits until all are
+// acknowledged, and only then lets the file go.
+func (in *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
+	for {
+		batch, err := in.read()
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(batch) > 0 {
+			return batch, in.acknowledge, nil
+		}
+		if err := in.finish(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (in *input) read() (service.MessageBatch, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.file == nil {
+		return nil, service.ErrNotConnected
+	}
+	var batch service.MessageBatch
+	for len(batch) < in.batchSize {
+		line, err := in.line()
+		if text := bytes.TrimSpace(line); len(text) > 0 {
+			batch = append(batch, service.NewMessage(text))
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			err = fmt.Errorf("reading the dead letters: %w", err)
+			oneshot.Fail(err)
+			return nil, err
+		}
+	}
+	if len(batch) > 0 {
+		in.underWay++
+	}
+	return batch, nil
+}
+
+// line gives the next line in memory of its own; io.EOF with the last one.
+func (in *input) line() ([]byte, error) {
+	var whole []byte
+	for {
+		part, err := in.lines.ReadSlice('\n')
+		whole = append(whole, part...)
+		if len(whole) > maxLine {
+			return nil, fmt.Errorf("a line is longer than %d bytes", maxLine)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return whole, err
+		}
+	}
+}
+
+func (in *input) acknowledge(_ context.Context, err error) error {
+	in.mu.Lock()
+	in.underWay--
+	in.kept = in.kept || err != nil
+	in.mu.Unlock()
+	select {
+	case in.settled <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// finish deletes the file once nothing of it is under way, and takes the next.
+func (in *input) finish(ctx context.Context) error {
+	for {
+		in.mu.Lock()
+		if in.underWay == 0 {
+			defer in.mu.Unlock()
+			return in.release()
+		}
+		in.mu.Unlock()
+		select {
+		case <-in.settled:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (in *input) release() error {
+	if in.file == nil {
+		return service.ErrNotConnected
+	}
+	err := in.file.Close()
+	if !in.kept {
+		err = errors.Join(err, os.Remove(in.path+taken))
+	}
+	in.file, in.lines = nil, nil
+	if err != nil {
+		return fmt.Errorf("deleting the replayed dead letters: %w", err)
+	}
+	if !in.left || in.kept {
+		// What failed in between is in a new file and is left for another day.
+		return service.ErrEndOfInput
+	}
+	return in.take()
+}
+
+// Close gives the file up; what was not acknowledged stays in it.
+func (in *input) Close(context.Context) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.file == nil {
+		return nil
+	}
+	err := in.file.Close()
+	in.file, in.lines = nil, nil
+	return err
+}
