@@ -129,6 +129,10 @@ func table2csv(rows ...[]string) string {
 }
 
 func (b *bench) bulkRaw(verb, identity, text string, keys url.Values) reply {
+	return b.do(b.upload(verb, identity, text, keys))
+}
+
+func (b *bench) upload(verb, identity, text string, keys url.Values) *http.Request {
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
 	for k, v := range keys {
@@ -142,7 +146,7 @@ func (b *bench) bulkRaw(verb, identity, text string, keys url.Values) reply {
 	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.url+"/api/v4/public/bulk_customers/"+verb+".json", &body)
 	require.NoError(b.t, err)
 	req.Header.Set("Content-Type", w.FormDataContentType())
-	return b.do(req)
+	return req
 }
 
 func (b *bench) bulk(verb string, rows ...[]string) reply {
