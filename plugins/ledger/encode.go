@@ -19,8 +19,8 @@ func keyList(keys []Key) []Key {
 	return slices.Compact(sorted)
 }
 
-// encodeKeys gives a JSON list: a group travels as one parameter.
-func encodeKeys(keys []Key) string {
+// jsonList is a list for SQLite.
+func jsonList(keys []Key) string {
 	buf := make([]byte, 0, 2+len(keys)*67)
 	buf = append(buf, '[')
 	for i, k := range keys {
@@ -30,6 +30,24 @@ func encodeKeys(keys []Key) string {
 		buf = appendString(buf, string(k))
 	}
 	return string(append(buf, ']'))
+}
+
+// arrayList is a list for PostgreSQL.
+func arrayList(keys []Key) string {
+	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	var out strings.Builder
+	out.Grow(2 + len(keys)*67)
+	out.WriteByte('{')
+	for i, k := range keys {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteByte('"')
+		_, _ = quote.WriteString(&out, string(k)) // a Builder takes all
+		out.WriteByte('"')
+	}
+	out.WriteByte('}')
+	return out.String()
 }
 
 // sortedIntents gives the intents in order of key, with empty maps where there

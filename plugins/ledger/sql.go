@@ -9,7 +9,8 @@ const schemaVersion = 1
 // Parameters are $1, $2... in both.
 type dialect struct {
 	name  string
-	keys  func(param string) string // SELECT of the strings of a JSON list
+	among func(param string) string // condition: is one of a list
+	list  func([]Key) string        // such a list: a group travels as one parameter
 	merge func(a, b string) string  // JSON object a, where b's members win
 	count string                    // SELECT of the number of cards applied
 	order string                    // order of inserting customers
@@ -19,7 +20,8 @@ type dialect struct {
 
 var sqliteDialect = dialect{
 	name:  DriverSQLite,
-	keys:  func(p string) string { return "SELECT value FROM json_each(" + p + ")" },
+	among: func(p string) string { return " IN (SELECT value FROM json_each(" + p + "))" },
+	list:  jsonList,
 	merge: func(a, b string) string { return "json_patch(" + a + ", " + b + ")" },
 	count: "SELECT count(*) FROM ledger_customer c, json_each(c.applied)",
 	gone:  "owner <> $1", // the lock says that no other process is left
@@ -27,7 +29,8 @@ var sqliteDialect = dialect{
 
 var postgresDialect = dialect{
 	name:  DriverPostgres,
-	keys:  func(p string) string { return "SELECT jsonb_array_elements_text(" + p + "::jsonb)" },
+	among: func(p string) string { return " = ANY (CAST(" + p + " AS TEXT[]))" },
+	list:  arrayList,
 	merge: func(a, b string) string { return a + " || " + b },
 	count: "SELECT count(*) FROM ledger_customer c, jsonb_object_keys(c.applied)",
 	order: " ORDER BY customer", // who locks in one order never deadlocks
@@ -74,13 +77,13 @@ type statements struct {
 func (d dialect) statements() statements {
 	confirm := func(which string) string {
 		return `INSERT INTO ledger_customer (key, held, applied, written_at)
-			SELECT customer, held, cards, $2 FROM ledger_intent WHERE request = $1` + which + d.order +
+			SELECT customer, held, cards, CAST($2 AS BIGINT) FROM ledger_intent WHERE request = $1` + which + d.order +
 			` ON CONFLICT (key) DO UPDATE SET held = excluded.held, written_at = excluded.written_at, applied = ` +
 			d.merge("ledger_customer.applied", "excluded.applied")
 	}
 	return statements{
-		load: `SELECT key, held, applied, NULL, NULL, NULL FROM ledger_customer WHERE key IN (` + d.keys("$1") + `)
-			UNION ALL SELECT customer, held, cards, position, verb, prior FROM ledger_intent WHERE customer IN (` + d.keys("$1") + `)`,
+		load: `SELECT key, held, applied, NULL, NULL, NULL FROM ledger_customer WHERE key` + d.among("$1") + `
+			UNION ALL SELECT customer, held, cards, position, verb, prior FROM ledger_intent WHERE customer` + d.among("$1"),
 		open: `SELECT customer FROM ledger_intent WHERE request = $1`,
 
 		beginRequest: `INSERT INTO ledger_request (id, verb, process_code, begun, owner) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING`,
@@ -88,19 +91,19 @@ func (d dialect) statements() statements {
 		owner:        `SELECT owner FROM ledger_request WHERE id = $1` + d.lock,
 		forget:       `DELETE FROM ledger_request WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM ledger_intent WHERE request = $1)`,
 
-		confirm:    confirm(` AND customer IN (` + d.keys("$3") + `)`),
+		confirm:    confirm(` AND customer` + d.among("$3")),
 		confirmAll: confirm(``),
-		settled:    `DELETE FROM ledger_intent WHERE request = $1 AND customer IN (` + d.keys("$2") + `)`,
+		settled:    `DELETE FROM ledger_intent WHERE request = $1 AND customer` + d.among("$2"),
 		settledAll: `DELETE FROM ledger_intent WHERE request = $1`,
 		reopen: `UPDATE ledger_intent SET request = '', position = CAST(prior->>'row' AS INTEGER), verb = prior->>'verb',
 			held = prior->'held', cards = prior->'cards', prior = prior->'prior'
-			WHERE request = $1 AND prior IS NOT NULL AND customer IN (` + d.keys("$2") + `)`,
+			WHERE request = $1 AND prior IS NOT NULL AND customer` + d.among("$2"),
 
 		dropUnsent: `DELETE FROM ledger_request WHERE ` + d.gone + `
 			AND (process_code = '' OR NOT EXISTS (SELECT 1 FROM ledger_intent WHERE request = ledger_request.id))`,
-		abandoned: `SELECT id, verb, process_code, begun FROM ledger_request WHERE (` + d.gone + `) OR id IN (` + d.keys("$2") + `) ORDER BY begun, id` + d.lock,
-		takeOver:  `UPDATE ledger_request SET owner = $1 WHERE id IN (` + d.keys("$2") + `)`,
-		intentsOf: `SELECT request, customer, held, cards, position, verb, prior FROM ledger_intent WHERE request IN (` + d.keys("$1") + `)`,
+		abandoned: `SELECT id, verb, process_code, begun FROM ledger_request WHERE (` + d.gone + `) OR id` + d.among("$2") + ` ORDER BY begun, id` + d.lock,
+		takeOver:  `UPDATE ledger_request SET owner = $1 WHERE id` + d.among("$2"),
+		intentsOf: `SELECT request, customer, held, cards, position, verb, prior FROM ledger_intent WHERE request` + d.among("$1"),
 
 		eraseCustomer: `DELETE FROM ledger_customer WHERE key = $1`,
 		eraseIntent:   `DELETE FROM ledger_intent WHERE customer = $1`,

@@ -15,7 +15,7 @@ func insertIntentRows(ctx context.Context, tx *sql.Tx, requestID string, intents
 	for i := range intents {
 		keys[i] = intents[i].Key
 	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM ledger_intent WHERE customer IN (SELECT value FROM json_each($1))`, encodeKeys(keys))
+	_, err := tx.ExecContext(ctx, `DELETE FROM ledger_intent WHERE customer IN (SELECT value FROM json_each($1))`, jsonList(keys))
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func newShared(d dialect) shared { return shared{dialect: d, statements: d.state
 
 // Load reads customers in one statement, hence as they were at one moment.
 func (s *shared) Load(ctx context.Context, keys []Key) (map[Key]*Customer, error) {
-	list := encodeKeys(keyList(keys))
+	list := s.list(keyList(keys))
 	var found map[Key]*Customer
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		found = make(map[Key]*Customer, len(keys))
@@ -181,7 +181,7 @@ func (s *shared) confirmKeys(ctx context.Context, tx *sql.Tx, requestID string, 
 		_, err := tx.ExecContext(ctx, s.settledAll, requestID)
 		return err
 	}
-	list := encodeKeys(keys)
+	list := s.list(keys)
 	if _, err := tx.ExecContext(ctx, s.confirm, requestID, now, list); err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (s *shared) withdrawKeys(ctx context.Context, tx *sql.Tx, requestID string,
 	if len(keys) == 0 {
 		return nil
 	}
-	list := encodeKeys(keys)
+	list := s.list(keys)
 	if _, err := tx.ExecContext(ctx, s.reopen, requestID, list); err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (s *shared) takeAbandoned(ctx context.Context, tx *sql.Tx, also []Key) ([]R
 	if _, err := tx.ExecContext(ctx, s.dropUnsent, s.owner()); err != nil {
 		return nil, err
 	}
-	rows, err := tx.QueryContext(ctx, s.abandoned, s.owner(), encodeKeys(also))
+	rows, err := tx.QueryContext(ctx, s.abandoned, s.owner(), s.list(also))
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +240,7 @@ func (s *shared) takeAbandoned(ctx context.Context, tx *sql.Tx, also []Key) ([]R
 	if err != nil || len(requests) == 0 {
 		return nil, err
 	}
-	ids := encodeKeys(idsOf(requests))
+	ids := s.list(idsOf(requests))
 	if _, err := tx.ExecContext(ctx, s.takeOver, s.owner(), ids); err != nil {
 		return nil, err
 	}
