@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/md5"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -164,10 +166,10 @@ func (s *mailServer) serve(conn net.Conn) {
 				}
 				continue
 			}
-			user, password := s.login(rest, say, read)
-			answer = "535 5.7.8 who is link@example.jp " + base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+password))
-			if user == "link" && password == s.password {
-				mail.user, answer = user, "235 welcome"
+			how, _, _ := strings.Cut(rest, " ")
+			answer = "535 5.7.8 who is link@example.jp with " + s.password
+			if s.login(rest, say, read) {
+				mail.user, answer = "link by "+how, "235 welcome"
 			}
 		case "MAIL":
 			mail.from = rest
@@ -178,6 +180,10 @@ func (s *mailServer) serve(conn net.Conn) {
 			if answer = usual(line, answer); strings.HasPrefix(answer, "250") {
 				mail.to = append(mail.to, rest)
 			}
+			if !say(answer) {
+				return
+			}
+			continue
 		case "DATA":
 			if answer = usual(line, "354 go on"); !say(answer) {
 				return
@@ -197,11 +203,14 @@ func (s *mailServer) serve(conn net.Conn) {
 				data.WriteString(strings.TrimPrefix(line, ".") + "\r\n")
 			}
 			mail.data = data.String()
-			line, answer = "END", "250 queued"
-			if strings.HasPrefix(usual(line, answer), "250") {
+			if answer = usual("END", "250 queued"); strings.HasPrefix(answer, "250") {
 				s.arrived <- mail
 			}
 			mail.to = nil
+			if !say(answer) {
+				return
+			}
+			continue
 		case "QUIT":
 			say(usual(line, "221 bye"))
 			return
@@ -212,7 +221,8 @@ func (s *mailServer) serve(conn net.Conn) {
 	}
 }
 
-func (s *mailServer) login(how string, say func(string) bool, read func() (string, bool)) (user, password string) {
+// login is true for user "link" with the right password.
+func (s *mailServer) login(how string, say func(string) bool, read func() (string, bool)) bool {
 	decode := func(text string) string {
 		plain, _ := base64.StdEncoding.DecodeString(text)
 		return string(plain)
@@ -223,13 +233,17 @@ func (s *mailServer) login(how string, say func(string) bool, read func() (strin
 		return decode(line)
 	}
 	mechanism, initial, _ := strings.Cut(how, " ")
-	if mechanism == "LOGIN" {
-		return ask("Username:"), ask("Password:")
+	switch mechanism {
+	case "LOGIN":
+		user, password := ask("Username:"), ask("Password:")
+		return user == "link" && password == s.password
+	case "CRAM-MD5":
+		const challenge = "<1896.697170952@mail.test>"
+		mac := hmac.New(md5.New, []byte(s.password))
+		mac.Write([]byte(challenge))
+		return ask(challenge) == fmt.Sprintf("link %x", mac.Sum(nil))
 	}
-	if parts := strings.Split(decode(initial), "\x00"); len(parts) == 3 {
-		return parts[1], parts[2]
-	}
-	return "", ""
+	return decode(initial) == "\x00link\x00"+s.password
 }
 
 func selfSigned(t *testing.T) (tls.Certificate, string) {

@@ -134,11 +134,13 @@ func TestWaysToTheServer(t *testing.T) {
 		"implicit": {func(s *mailServer) { s.implicit = true }, "tls: implicit", func(t *testing.T, m received) { require.True(t, m.encrypted) }},
 		"none":     {nil, "tls: none", func(t *testing.T, m received) { require.False(t, m.encrypted) }},
 		"PLAIN": {func(s *mailServer) { s.mechanisms, s.password = "LOGIN PLAIN", "pass word" }, "username: link\npassword: pass word",
-			func(t *testing.T, m received) { require.Equal(t, "link", m.user) }},
+			func(t *testing.T, m received) { require.Equal(t, "link by PLAIN", m.user) }},
 		"LOGIN over implicit": {func(s *mailServer) { s.mechanisms, s.password, s.implicit = "LOGIN", "秘密", true }, "username: link\npassword: 秘密\ntls: implicit",
-			func(t *testing.T, m received) { require.Equal(t, "link", m.user) }},
+			func(t *testing.T, m received) { require.Contains(t, m.user, "link by ") }},
 		"PLAIN in clear on this machine": {func(s *mailServer) { s.mechanisms, s.password, s.starttls = "PLAIN", "pw", false }, "username: link\npassword: pw\ntls: none",
-			func(t *testing.T, m received) { require.Equal(t, "link", m.user) }},
+			func(t *testing.T, m received) { require.Contains(t, m.user, "link by ") }},
+		"CRAM-MD5": {func(s *mailServer) { s.mechanisms, s.password = "PLAIN CRAM-MD5", "pw" }, "username: link\npassword: pw",
+			func(t *testing.T, m received) { require.Equal(t, "link by CRAM-MD5", m.user) }},
 		"several recipients": {nil, `to: [ "a@example.jp, B <b@example.jp>", "", c@example.jp ]`, func(t *testing.T, m received) {
 			require.Equal(t, []string{"TO:<a@example.jp>", "TO:<b@example.jp>", "TO:<c@example.jp>"}, m.to)
 		}},
@@ -174,6 +176,16 @@ func TestTroubleWithMailStopsNothing(t *testing.T) {
 			}
 		}
 	}
+	inTurn := func(stage string, answers ...string) func(*mailServer) {
+		return func(s *mailServer) {
+			s.reply = func(line string) (answer string) {
+				if strings.HasPrefix(line, stage) && len(answers) > 0 { // one connection at a time
+					answer, answers = answers[0], answers[1:]
+				}
+				return answer
+			}
+		}
+	}
 	withLogin := func(s *mailServer) { s.mechanisms, s.password = "PLAIN", "right" }
 	for name, test := range map[string]struct {
 		set      func(*mailServer)
@@ -181,23 +193,23 @@ func TestTroubleWithMailStopsNothing(t *testing.T) {
 		want     string // of the warning
 		attempts string // regexp
 	}{
-		"greeting refused":   {refuse("CONNECT", "554 go away"), "", `greeting: 554 go away`, "^1$"},
-		"sender refused":     {refuse("MAIL", "550 5.7.1 <link@example.co.jp> not yours"), "", `MAIL FROM: 550 5\.7\.1 \*\*\* not yours"`, "^1$"},
-		"recipient refused":  {refuse("RCPT", "550 5.1.1 no such user ops@example.co.jp"), "", `RCPT TO: 550 5\.1\.1 no such user \*\*\*"`, "^1$"},
-		"data refused":       {refuse("DATA", "554 no"), "", "DATA: 554 no", "^1$"},
-		"content refused":    {refuse("END", "554 spam"), "", "DATA: 554 spam", "^1$"},
-		"busy":               {refuse("MAIL", "451 later"), "max_elapsed: 50ms", "MAIL FROM: 451 later", "^([2-9]|\\d\\d+)$"},
-		"greylisted":         {refuse("RCPT", "450 later"), "max_elapsed: 50ms", "RCPT TO: 450 later", "^([2-9]|\\d\\d+)$"},
-		"stalls at greeting": {refuse("CONNECT", stall), "timeout: 50ms\nmax_elapsed: 100ms", "greeting: .*(timeout|closed)", "^[1-9]$"},
-		"stalls at EHLO":     {refuse("EHLO", stall), "timeout: 50ms\nmax_elapsed: 100ms", "EHLO: .*(timeout|closed)", "^[1-9]$"},
-		"stalls at STARTTLS": {refuse("STARTTLS", stall), "timeout: 50ms\nmax_elapsed: 100ms", "STARTTLS: .*(timeout|closed)", "^[1-9]$"},
-		"stalls at the end":  {refuse("END", stall), "timeout: 50ms\nmax_elapsed: 100ms", "DATA: .*(timeout|closed)", "^[1-9]$"},
-		"no STARTTLS":        {func(s *mailServer) { s.starttls = false }, "", "STARTTLS: the server does not offer it", "^1$"},
-		"TLS where none is":  {nil, "tls: implicit\nmax_elapsed: 20ms", "TLS: ", "."},
-		"login required":     {withLogin, "", "MAIL FROM: 530 5.7.0 authentication required", "^1$"},
-		"login refused":      {withLogin, "username: link\npassword: canaryword", `AUTH: 535"`, "^1$"},
-		"login not offered":  {nil, "username: link\npassword: canaryword", "AUTH: the server does not take passwords on this connection", "^1$"},
-		"login unknown":      {func(s *mailServer) { s.mechanisms = "GSSAPI" }, "username: link\npassword: canaryword", "AUTH: the server offers no way", "^1$"},
+		"greeting refused":         {refuse("CONNECT", "554 go away"), "", `greeting: 554 go away`, "^1$"},
+		"sender refused":           {refuse("MAIL", "550 5.7.1 <link@example.co.jp> not yours"), "", `MAIL FROM: 550 5\.7\.1 \*\*\* not yours"`, "^1$"},
+		"recipient refused":        {refuse("RCPT", "550 5.1.1 no such user ops@example.co.jp"), "", `RCPT TO: 550 5\.1\.1 no such user \*\*\*"`, "^1$"},
+		"data refused":             {refuse("DATA", "554 no"), "", "DATA: 554 no", "^1$"},
+		"content refused":          {refuse("END", "554 spam"), "", "DATA: 554 spam", "^1$"},
+		"busy, then refused":       {inTurn("MAIL", "451 later", "421 closing", "554 no"), "", "MAIL FROM: 554 no", "^3$"},
+		"greylisted, then refused": {inTurn("RCPT", "450 later", "550 no"), "", "RCPT TO: 550 no", "^2$"},
+		"stalls at greeting":       {refuse("CONNECT", stall), "timeout: 400ms\nmax_elapsed: 1ms", "greeting: .*(timeout|closed)", "^1$"},
+		"stalls at EHLO":           {refuse("EHLO", stall), "timeout: 400ms\nmax_elapsed: 1ms", "EHLO: .*(timeout|closed)", "^1$"},
+		"stalls at STARTTLS":       {refuse("STARTTLS", stall), "timeout: 400ms\nmax_elapsed: 1ms", "STARTTLS: .*(timeout|closed)", "^1$"},
+		"stalls at the end":        {refuse("END", stall), "timeout: 400ms\nmax_elapsed: 1ms", "DATA: .*(timeout|closed)", "^1$"},
+		"no STARTTLS":              {func(s *mailServer) { s.starttls = false }, "", "STARTTLS: the server does not offer it", "^1$"},
+		"TLS where none is":        {nil, "tls: implicit\nmax_elapsed: 20ms", "TLS: ", "."},
+		"login required":           {withLogin, "", "MAIL FROM: 530 5.7.0 authentication required", "^1$"},
+		"login refused":            {withLogin, "username: link\npassword: canaryword", `AUTH: 535"`, "^1$"},
+		"login not offered":        {nil, "username: link\npassword: canaryword", "AUTH: the server does not take passwords on this connection", "^1$"},
+		"login unknown":            {func(s *mailServer) { s.mechanisms = "GSSAPI" }, "username: link\npassword: canaryword", "AUTH: the server offers no way", "^1$"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := outputOf(t, newMailServer(t, test.set), "period: 0s\n"+test.yaml)
