@@ -42,6 +42,8 @@ func parseSheet(b []byte) (sh *sheet, words string) {
 		seen[name] = true
 	}
 	sh.rows = make([][]string, 0, bytes.Count(b, []byte{'\n'}))
+	r.ReuseRecord = true
+	var cells []string // rows are cut from pieces of 256: fewer, larger allocations
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -50,7 +52,12 @@ func parseSheet(b []byte) (sh *sheet, words string) {
 		if err != nil {
 			return sh, "CSVファイルの形式が不正です"
 		}
-		sh.rows = append(sh.rows, row)
+		if len(cells)+len(row) > cap(cells) {
+			cells = make([]string, 0, max(256*len(sh.header), len(row)))
+		}
+		from := len(cells)
+		cells = append(cells, row...)
+		sh.rows = append(sh.rows, cells[from:len(cells):len(cells)])
 	}
 }
 

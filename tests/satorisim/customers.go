@@ -24,6 +24,7 @@ type table struct {
 	byEmail map[string]*customer
 	byID    []*customer // id-1; nil when deleted
 	gone    map[string][]entry
+	spare   []string // values for the next customers, in one piece
 }
 
 func newTable() table {
@@ -218,7 +219,12 @@ func (s *Sim) alter(c *customer, e *entry, job *job) {
 
 func (s *Sim) create(email string, at time.Time) *customer {
 	k := s.key(email)
-	c := &customer{id: len(s.table.byID) + 1, values: make([]string, len(s.schema.items)), created: at, updated: at}
+	n := len(s.schema.items)
+	if len(s.table.spare) < n {
+		s.table.spare = make([]string, 256*n)
+	}
+	c := &customer{id: len(s.table.byID) + 1, values: s.table.spare[:n:n], created: at, updated: at}
+	s.table.spare = s.table.spare[n:]
 	if old, ok := s.table.gone[k]; ok {
 		c.log = old
 		delete(s.table.gone, k)
