@@ -22,6 +22,10 @@ type queue struct {
 	maxRows int
 }
 
+// overtaking is how long, at least, a page waits for one that it overtook and
+// that may not come at all: a pipeline can drop every card of it.
+const overtaking = time.Second
+
 // reader keeps count of the pages of one sansan_input: calls run side by side,
 // and a page may overtake the one before it.
 type reader struct {
@@ -137,15 +141,19 @@ func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
 		if q.busy[w.Key] {
 			continue
 		}
+		if left := max(q.linger, overtaking) - now.Sub(w.arrived); left > 0 && !q.inOrder(w) {
+			if wait == 0 || left < wait {
+				wait = left
+			}
+			continue
+		}
 		if oldest.IsZero() || w.arrived.Before(oldest) {
 			oldest = w.arrived
 		}
-		if q.inOrder(w) || now.Sub(w.arrived) >= q.linger {
-			ready = append(ready, w)
-		}
+		ready = append(ready, w)
 	}
-	if oldest.IsZero() {
-		return nil, 0
+	if len(ready) == 0 {
+		return nil, wait
 	}
 	if len(ready) < q.maxRows {
 		if left := q.linger - now.Sub(oldest); left > 0 {

@@ -98,3 +98,14 @@ func TestBatchErrorNamesEachMessage(t *testing.T) {
 	c := &call{results: []error{nil, nil}}
 	require.NoError(t, c.batchError(nil), "no typed nil")
 }
+
+func TestQueueWaitsForAPageLongerThanItLingers(t *testing.T) {
+	q := newQueue(time.Millisecond, 10)
+	q.add([]page{{"r", 2}}, []*waiting{waits("a", "r", 2, 2, start)})
+	group, wait := q.take(start.Add(second / 4))
+	require.Empty(t, group, "page 1 was overtaken")
+	require.Equal(t, 3*second/4, wait)
+	q.add([]page{{"r", 1}}, []*waiting{waits("a", "r", 1, 1, start.Add(second/4))})
+	group, _ = q.take(start.Add(second / 2))
+	require.Equal(t, []string{"a1", "a2"}, ids(group))
+}
