@@ -61,7 +61,7 @@ func Run(ctx context.Context, p *pipelinefile.Pipeline, opts Options) (*Result, 
 	builder := env.NewStreamBuilder()
 	builder.DisableLinting() // the pipeline itself was linted when it was read
 	builder.SetStrict(strict(p))
-	builder.SetLogger(slog.New(opts.Log))
+	builder.SetLogger(slog.New(newSaidOnce(opts.Log)))
 	if err := builder.SetYAML(text); err != nil {
 		return nil, fmt.Errorf("preparing the dry run: %w", err)
 	}

@@ -144,11 +144,16 @@ func TestDryRunWritesNothingAndTheRealRunAgrees(t *testing.T) {
 
 			began := time.Now().Truncate(time.Millisecond)
 			realRun(t, load(t, w))
-			require.Equal(t, journaled(t, w.Dir, began), got.Report.Counts())
+			counts := journaled(t, w.Dir, began)
+			require.GreaterOrEqual(t, len(counts), 4, "a run with outcomes of several kinds")
+			require.Equal(t, counts, got.Report.Counts())
 		})
 		for i, card := range w.Sansan.Cards() {
 			if i%10 == 0 {
-				require.NoError(t, w.Sansan.Edit(card["id"].(string), func(f map[string]any) { f["title"] = "本部長" }))
+				require.NoError(t, w.Sansan.Edit(card["id"].(string), func(f map[string]any) {
+					f["title"] = "本部長"
+					f["updatedTime"] = time.Now().Add(-time.Minute).In(report.Japan).Format(time.RFC3339)
+				}))
 			}
 		}
 	}
