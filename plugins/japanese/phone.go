@@ -3,8 +3,6 @@ package japanese
 import (
 	"strings"
 	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // NormalizePhone gives a phone number (電話番号) in half-width digits parted by
@@ -13,7 +11,7 @@ import (
 // are not parted stay so. What holds anything else (an unreadable ●, 内線 12, two
 // numbers) is a person's to read: it is only put into NFKC and trimmed.
 func NormalizePhone(s string) string {
-	text := strings.TrimSpace(norm.NFKC.String(s))
+	text := OneLine(NFKC(s))
 	var b strings.Builder
 	b.Grow(len(text))
 	parted := false

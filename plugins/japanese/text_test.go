@@ -51,6 +51,21 @@ func TestNFKC(t *testing.T) {
 	}
 }
 
+// The short way gives what the tables of Unicode give, for each of its characters
+// alone, among others and before a mark it could be composed with.
+func TestNFKCTheShortWay(t *testing.T) {
+	for r := rune(0); r <= utf8.MaxRune; r++ {
+		if !isNormal(r) {
+			continue
+		}
+		for _, s := range []string{string(r), string(r) + "\u3099", string(r) + "\u0301", "か" + string(r)} {
+			if NFKC(s) != norm.NFKC.String(s) {
+				t.Fatalf("%q: %q, want %q", s, NFKC(s), norm.NFKC.String(s))
+			}
+		}
+	}
+}
+
 func TestNormalizePhone(t *testing.T) {
 	tests := []struct{ name, in, want string }{
 		{"plain", "03-1234-5678", "03-1234-5678"},
@@ -82,6 +97,7 @@ func TestNormalizePhone(t *testing.T) {
 		{"plus inside", "03+1234", "03+1234"},
 		{"words keep their long vowel", "フリーダイヤル", "フリーダイヤル"},
 		{"only a hyphen", "－", "-"},
+		{"words over two lines", "03-1234-5678\r\n内線 12", "03-1234-5678 内線 12"},
 		{"empty", "", ""},
 		{"space", "　", ""},
 	}
@@ -145,6 +161,7 @@ func FuzzText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string, n int) {
 		hiragana := Hiragana(s)
 		require.Equal(t, hiragana, Hiragana(hiragana))
+		require.Equal(t, norm.NFKC.String(s), NFKC(s))
 		for _, r := range hiragana {
 			require.False(t, r >= 'ァ' && r <= 'ヺ', "%q", r)
 		}
