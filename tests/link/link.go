@@ -57,6 +57,7 @@ type World struct {
 	Dir     string
 	Version string   // of Sansan's API: v3.2 or v6.0
 	Set     []string // overrides, path=value
+	Wrap    []string // a command line that runs the binary: a debugger, a limit
 
 	sansanURL, satoriURL string
 }
@@ -125,7 +126,8 @@ func (w *World) Start(tb testing.TB, config string, env ...string) *Process {
 	for _, set := range w.Set {
 		args = append(args, "--set", set)
 	}
-	p := &Process{Cmd: exec.Command(Binary(tb), append(args, config)...), out: &bytes.Buffer{}, done: make(chan struct{})}
+	line := append(append(append([]string{}, w.Wrap...), Binary(tb)), append(args, config)...)
+	p := &Process{Cmd: exec.Command(line[0], line[1:]...), out: &bytes.Buffer{}, done: make(chan struct{})}
 	p.Dir = Root()
 	p.Env = append(w.Env(), env...)
 	p.Stdout, p.Stderr = p.out, p.out
