@@ -71,18 +71,23 @@ func TestUploadReadsTheAnswer(t *testing.T) {
 func TestUploadRefusesWhatSATORIWould(t *testing.T) {
 	c, f := serve(t, 200, `{"process_code":"p"}`)
 	row := []string{"a@example.jp"}
-	for name, test := range map[string]struct {
+	tooMany := make([][]string, MaxRows+1)
+	for i := range tooMany {
+		tooMany[i] = row
+	}
+	for want, test := range map[string]struct {
 		header []string
 		rows   [][]string
 	}{
-		"no rows":    {row, nil},
-		"no header":  {nil, [][]string{{}}},
-		"ragged":     {[]string{"email"}, [][]string{row, {"b", "c"}}},
-		"10001 rows": {[]string{"email"}, make([][]string, MaxRows+1)},
+		"satori: invalid: an upload needs a header and rows":             {row, nil},
+		"satori: invalid: row 1 has 2 cells, the header 1":               {[]string{"email"}, [][]string{row, {"b", "c"}}},
+		"satori: invalid: 10001 rows, SATORI takes 10000 in one request": {[]string{"email"}, tooMany},
+		"satori: invalid: row 0 has 1 cells, the header 2":               {[]string{"email", "memo"}, [][]string{row}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(want, func(t *testing.T) {
 			_, err := c.Upload(t.Context(), Upsert, test.header, test.rows)
 			requireClass(t, err, Invalid)
+			require.EqualError(t, err, want)
 		})
 	}
 	require.Nil(t, f.last, "nothing was sent")

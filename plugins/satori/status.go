@@ -182,19 +182,20 @@ func rowNumber(row any) (int, bool) {
 }
 
 // base is the number of the first data row: the smallest one when the lists
-// name exactly n rows without a gap, the configured one otherwise.
+// name n rows (with a gap among them check finds one out of range), the
+// configured one otherwise.
 func (r *rowLists) base(n, configured int) int {
-	least, most, distinct := math.MaxInt, math.MinInt, len(r.succeeded)
+	least, distinct := math.MaxInt, len(r.succeeded)
 	for number := range r.succeeded {
-		least, most = min(least, number), max(most, number)
+		least = min(least, number)
 	}
 	for number := range r.failed {
-		least, most = min(least, number), max(most, number)
+		least = min(least, number)
 		if !r.succeeded[number] {
 			distinct++
 		}
 	}
-	if distinct == 0 || distinct != n || most-least != n-1 {
+	if distinct == 0 || distinct != n {
 		return configured
 	}
 	return least
