@@ -2,8 +2,10 @@ package main
 
 import (
 	// Our components, one package each.
-	_ "sansansatori/plugins/deadletters"
+	_ "sansansatori/plugins/exportinput"
 	_ "sansansatori/plugins/japanese"
+	_ "sansansatori/plugins/ledgeroutput"
 	_ "sansansatori/plugins/sansaninput"
 	_ "sansansatori/plugins/satorioutput"
+	_ "sansansatori/plugins/smtpoutput"
 )
