@@ -2,6 +2,7 @@ package main
 
 import (
 	// Our components, one package each.
+	_ "sansansatori/plugins/deadletters"
 	_ "sansansatori/plugins/exportinput"
 	_ "sansansatori/plugins/japanese"
 	_ "sansansatori/plugins/ledgeroutput"
