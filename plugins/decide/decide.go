@@ -79,14 +79,15 @@ type Decision struct {
 
 // Row is one customer to be written, made of one card or several.
 type Row struct {
-	Key    ledger.Key
-	Verb   string // "registration" or "upsert"
-	Cells  map[string]string
-	Tags   []string
-	Cards  []*Card
-	Action map[*Card]Decision // what the journal says of each once written
-	Held   ledger.Values
-	Prior  *ledger.Intent
+	Key   ledger.Key
+	Verb  string            // "registration" or "upsert"
+	Cells map[string]string // a single card's own: not to be changed
+	Tags  []string
+	// Cards, and what the journal says of each once the row is written.
+	Cards     []*Card
+	Decisions []Decision
+	Held      ledger.Values
+	Prior     *ledger.Intent
 }
 
 // Intent is the row as the ledger notes it before it is sent.
@@ -248,8 +249,8 @@ func (w *writing) possibleOnly() bool {
 
 func (w *writing) begin(card *Card, verb string, d Decision) {
 	w.row = &Row{
-		Key: w.key, Verb: verb, Cells: maps.Clone(card.Cells), Tags: slices.Clone(card.Tags),
-		Cards: []*Card{card}, Action: map[*Card]Decision{card: d}, Prior: w.customer.Open,
+		Key: w.key, Verb: verb, Cells: card.Cells, Tags: card.Tags,
+		Cards: []*Card{card}, Decisions: []Decision{d}, Prior: w.customer.Open,
 	}
 	w.apply(card, verb)
 	w.blocked = card.Alone
@@ -272,6 +273,9 @@ func (w *writing) mergeable(card *Card, verb string) bool {
 }
 
 func (w *writing) merge(card *Card, verb string, d Decision) {
+	if len(w.row.Cards) == 1 { // until now the row had the card's own
+		w.row.Cells, w.row.Tags = maps.Clone(w.row.Cells), slices.Clone(w.row.Tags)
+	}
 	for item, cell := range card.Cells {
 		if _, has := w.row.Cells[item]; has && verb == VerbRegistration {
 			continue // registration never touches a value
@@ -284,7 +288,7 @@ func (w *writing) merge(card *Card, verb string, d Decision) {
 		}
 	}
 	w.row.Cards = append(w.row.Cards, card)
-	w.row.Action[card] = d
+	w.row.Decisions = append(w.row.Decisions, d)
 	w.apply(card, verb)
 }
 

@@ -113,8 +113,8 @@ func describe(res Result) string {
 			ids = append(ids, c.ID)
 		}
 		add("row %s %v", row.Verb, ids)
-		for _, c := range row.Cards {
-			add("%s %s %s", c.ID, row.Action[c].Action, row.Action[c].Reason)
+		for i, c := range row.Cards {
+			add("%s %s %s", c.ID, row.Decisions[i].Action, row.Decisions[i].Reason)
 		}
 	}
 	for _, d := range res.Settled {

@@ -15,7 +15,7 @@ func (o *Output) guard(rows []*decide.Row) error {
 	l := o.conf.limits
 	registrations, changes, failed, all := o.tally.totals()
 	for _, row := range rows {
-		for _, d := range row.Action {
+		for _, d := range row.Decisions {
 			if d.Reason == decide.ReasonNew {
 				registrations++
 			} else {

@@ -269,8 +269,8 @@ func (s *sending) settle(ctx context.Context, req string, rows []*decide.Row, re
 			continue
 		}
 		sent := names(row.Cells, row.Tags)
-		for _, card := range row.Cards {
-			d := row.Action[card]
+		for k, card := range row.Cards {
+			d := row.Decisions[k]
 			e := entry{email: s.of[card].email, card: card.ID, action: d.Action, reason: d.Reason, items: sent}
 			var err error
 			if r.err != nil {
