@@ -36,9 +36,9 @@ const (
 type Config struct {
 	BaseURL string // https://api.satr.jp
 	Keys    Keys
-	// FirstRow is the number by which SATORI calls a CSV's first data row: 2,
-	// the default, when it counts the header.
-	FirstRow int
+	// FirstRow is the number by which SATORI calls a CSV's first data row; nil
+	// is 2: it counts the header.
+	FirstRow *int
 	Call     apicall.Config
 }
 
@@ -88,15 +88,16 @@ func New(conf Config) (*Client, error) {
 			return nil, fmt.Errorf("satori: %s is empty", p.name)
 		}
 	}
-	if conf.FirstRow == 0 {
-		conf.FirstRow = defaultFirstRow
+	firstRow := defaultFirstRow
+	if conf.FirstRow != nil {
+		firstRow = *conf.FirstRow
 	}
 	if conf.Call.MaxBytes == 0 {
 		conf.Call.MaxBytes = defaultMaxBytes
 	}
 	return &Client{
 		base:     strings.TrimRight(base.String(), "/"),
-		firstRow: conf.FirstRow,
+		firstRow: firstRow,
 		caller:   apicall.New(conf.Call),
 		keys:     func() []param { return params },
 		clean:    cleaner(params),

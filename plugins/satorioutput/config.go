@@ -261,9 +261,11 @@ func clientFromParsed(p *service.ParsedConfig) (c satori.Config, err error) {
 			return
 		}
 	}
-	if c.FirstRow, err = p.FieldInt(soFieldFirstRow); err != nil {
+	firstRow, err := p.FieldInt(soFieldFirstRow)
+	if err != nil {
 		return
 	}
+	c.FirstRow = &firstRow
 	if c.Call.RequestsPerSecond, err = p.FieldFloat(soFieldRate); err != nil {
 		return
 	}
