@@ -140,6 +140,14 @@ func (w *World) Start(tb testing.TB, config string, env ...string) *Process {
 	return p
 }
 
+// Command is another command of the binary, not yet started.
+func (w *World) Command(tb testing.TB, args ...string) *exec.Cmd {
+	tb.Helper()
+	cmd := exec.Command(Binary(tb), args...)
+	cmd.Dir, cmd.Env = Root(), w.Env()
+	return cmd
+}
+
 // Once runs the shipped pipeline to its end, which must be a good one.
 func (w *World) Once(tb testing.TB, env ...string) string {
 	tb.Helper()
