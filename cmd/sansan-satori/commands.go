@@ -8,5 +8,9 @@ func commands() []*cli.Command {
 		trialCommand(),
 		dryRunCommand(),
 		reportCommand(),
+		checkCommand(),
+		statusCommand(),
+		ledgerCommand(),
+		healthyCommand(),
 	}
 }

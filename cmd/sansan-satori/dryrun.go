@@ -120,4 +120,3 @@ func writeWhole(path string, write func(io.Writer) error) (err error) {
 	}
 	return nil
 }
-

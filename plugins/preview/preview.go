@@ -41,31 +41,16 @@ type Result struct {
 // Run runs a changed copy of the pipeline to its end. It gives the reason when
 // the run cannot go on.
 func Run(ctx context.Context, p *pipelinefile.Pipeline, opts Options) (*Result, error) {
-	env := service.GlobalEnvironment().Clone()
 	gathered := &gathering{report: report.New(opts.Rows), figures: newFigures()}
-	if err := gathered.register(env); err != nil {
-		return nil, fmt.Errorf("preparing the dry run: %w", err)
+	stream, env, err := build(p, opts.Log, gathered)
+	if err != nil {
+		return nil, err
 	}
 	links, err := linksOf(env, p)
 	if err != nil {
 		return nil, err
 	}
-	harmless, err := without(p)
-	if err != nil {
-		return nil, err
-	}
-	text, err := pipelinefile.Marshal(harmless)
-	if err != nil {
-		return nil, fmt.Errorf("preparing the dry run: %w", err)
-	}
-	builder := env.NewStreamBuilder()
-	builder.DisableLinting() // the pipeline itself was linted when it was read
-	builder.SetStrict(strict(p))
-	builder.SetLogger(slog.New(newSaidOnce(opts.Log)))
-	if err := builder.SetYAML(text); err != nil {
-		return nil, fmt.Errorf("preparing the dry run: %w", err)
-	}
-	if err := run(ctx, builder); err != nil {
+	if err := run(ctx, stream); err != nil {
 		return nil, err
 	}
 	gathered.report.SetPreview()
@@ -73,11 +58,41 @@ func Run(ctx context.Context, p *pipelinefile.Pipeline, opts Options) (*Result, 
 	return &Result{Report: gathered.report, Warnings: links.warnings(gathered.report)}, nil
 }
 
-func run(ctx context.Context, builder *service.StreamBuilder) error {
+// Stream gives the changed copy without running it, for those who test its
+// connections or look into its caches.
+func Stream(p *pipelinefile.Pipeline, log slog.Handler) (*service.Stream, error) {
+	stream, _, err := build(p, log, &gathering{report: report.New(false), figures: newFigures()})
+	return stream, err
+}
+
+func build(p *pipelinefile.Pipeline, log slog.Handler, gathered *gathering) (*service.Stream, *service.Environment, error) {
+	harmless, err := without(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := pipelinefile.Marshal(harmless)
+	if err != nil {
+		return nil, nil, fmt.Errorf("preparing the dry run: %w", err)
+	}
+	env := service.GlobalEnvironment().Clone()
+	if err := gathered.register(env); err != nil {
+		return nil, nil, fmt.Errorf("preparing the dry run: %w", err)
+	}
+	builder := env.NewStreamBuilder()
+	builder.DisableLinting() // the pipeline itself was linted when it was read
+	builder.SetStrict(strict(p))
+	builder.SetLogger(slog.New(newSaidOnce(log)))
+	if err := builder.SetYAML(text); err != nil {
+		return nil, nil, fmt.Errorf("preparing the dry run: %w", err)
+	}
 	stream, err := builder.Build()
 	if err != nil {
-		return fmt.Errorf("starting the dry run: %w", err)
+		return nil, nil, fmt.Errorf("preparing the dry run: %w", err)
 	}
+	return stream, env, nil
+}
+
+func run(ctx context.Context, stream *service.Stream) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
