@@ -17,8 +17,10 @@ type Card struct {
 	ID          string
 	UpdatedText string
 	UpdatedTime time.Time // zero when it cannot be read
-	Owner       Person    // 名刺所有者
-	TagIDs      []string
+	// RegisteredText is registeredTime as it stands.
+	RegisteredText string
+	Owner          Person // 名刺所有者
+	TagIDs         []string
 }
 
 // Person is a user of Sansan. E-mail may be empty; names are not unique.
@@ -32,10 +34,11 @@ var errNoObject = errors.New("not an object")
 // usual is the shape cards have; other shapes are read with gabs, which takes
 // several times as long.
 type usual struct {
-	ID          string // encoding/json takes Id as well
-	UpdatedTime string
-	Owner       struct{ ID, Name, Email string }
-	Tags        []struct{ ID string }
+	ID             string // encoding/json takes Id as well
+	UpdatedTime    string
+	RegisteredTime string
+	Owner          struct{ ID, Name, Email string }
+	Tags           []struct{ ID string }
 }
 
 // cardOf reads a card. Wrong types of single fields never fail it.
@@ -47,7 +50,10 @@ func cardOf(raw json.RawMessage) (Card, error) {
 	if json.Unmarshal(raw, &u) != nil {
 		return oddCardOf(raw)
 	}
-	card := Card{Raw: raw, ID: u.ID, UpdatedText: u.UpdatedTime, UpdatedTime: timeOf(u.UpdatedTime), Owner: Person(u.Owner)}
+	card := Card{
+		Raw: raw, ID: u.ID, Owner: Person(u.Owner),
+		UpdatedText: u.UpdatedTime, UpdatedTime: timeOf(u.UpdatedTime), RegisteredText: u.RegisteredTime,
+	}
 	for _, tag := range u.Tags {
 		if tag.ID != "" {
 			card.TagIDs = append(card.TagIDs, tag.ID)
@@ -62,7 +68,7 @@ func oddCardOf(raw json.RawMessage) (Card, error) {
 		return Card{}, err
 	}
 	card := Card{
-		Raw: raw, ID: text(content, "id", "Id"), UpdatedText: text(content, "updatedTime"),
+		Raw: raw, ID: text(content, "id", "Id"), UpdatedText: text(content, "updatedTime"), RegisteredText: text(content, "registeredTime"),
 		Owner: Person{ID: text(content, "owner.id", "owner.Id"), Name: text(content, "owner.name"), Email: text(content, "owner.email")},
 	}
 	card.UpdatedTime = timeOf(card.UpdatedText)

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/redpanda-data/benthos/v4/public/bloblang"
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"sansansatori/plugins/apicall"
@@ -41,10 +40,7 @@ const (
 	siFieldReadOnly        = "read_only_checkpoint"
 )
 
-const (
-	realHost    = "api.sansan.com"
-	realMaxRate = 5 // 300 a minute
-)
+const defaultInitial, defaultMax = "1s", "5m"
 
 func inputSpec() *service.ConfigSpec {
 	return service.NewConfigSpec().
@@ -52,7 +48,7 @@ func inputSpec() *service.ConfigSpec {
 		Summary("Reads digitised business cards (名刺) from Sansan, oldest change first, and remembers how far it came.").
 		Description(inputDescription).
 		Fields(
-			service.NewURLField(siFieldBaseURL).Description("Sansan's Open API, version included. v3.1, v3.2 and v6.0 are known to answer.").Default("https://"+realHost+"/v3.2"),
+			service.NewURLField(siFieldBaseURL).Description("Sansan's Open API, version included. v3.1, v3.2 and v6.0 are known to answer.").Default("https://api.sansan.com/v3.2"),
 			service.NewStringField(siFieldAPIKey).Description("The `X-Sansan-Api-Key` of a user. The link sees what this user sees.").Secret(),
 			service.NewStringField(siFieldAppID).Description("The `X-Sansan-App-Id` of partner-programme apps.").Default("").Advanced(),
 			service.NewStringAnnotatedEnumField(siFieldRange, map[string]string{
@@ -61,17 +57,17 @@ func inputSpec() *service.ConfigSpec {
 			service.NewStringListField(siFieldOwners).Description("登録データの範囲 1-2: only cards of these owners (名刺所有者), by e-mail, id or name. An owner none of whose cards a full read met is warned about.").Default([]any{}),
 			service.NewStringListField(siFieldTags).Description("登録データの範囲 1-3: only cards that bear one of these Sansan tags, by name or id. All tags of a name count. Each run reads every card of the tags, since tagging may leave a card's update time as it was. A tag that does not exist is an error at the start.").Default([]any{}),
 			service.NewBoolField(siFieldIncludePast).Description("Also older cards of the same person.").Default(false),
-			service.NewStringField(siFieldStartTime).Description("Cards updated before are not read. RFC 3339.").Default("2000-01-01T00:00:00+09:00").LintRule("root = this."+lintMethod+"(\"start_time\")"),
-			service.NewStringField(siFieldSchedule).Description("連携タイミング: `once`, `@every 15m`, or cron of 5 or 6 fields, in Asia/Tokyo unless it begins with `TZ=Area/City`.").Default("@every 15m").Example("once").Example("0 2 * * *").LintRule("root = this."+lintMethod+"(\"schedule\")"),
-			service.NewStringField(siFieldFullRead).Description("A schedule for reading everything again: it finds what no update time shows, such as new rights. Empty: never. What has not changed is not written again.").Default("").Example("0 3 * * SUN").LintRule("root = this."+lintMethod+"(\"full_read\")"),
+			service.NewStringField(siFieldStartTime).Description("Cards last updated before then are not read. RFC 3339.").Default("2000-01-01T00:00:00+09:00"),
+			service.NewStringField(siFieldSchedule).Description("連携タイミング: `once`, `@every 15m`, or cron of 5 or 6 fields, in Asia/Tokyo unless it begins with `TZ=Area/City`.").Default("@every 15m").Example("once").Example("0 2 * * *"),
+			service.NewStringField(siFieldFullRead).Description("A schedule for reading everything again: it finds what no update time shows, such as new rights. Empty: never. What has not changed is not written again.").Default("").Example("0 3 * * SUN"),
 			service.NewDurationField(siFieldOverlap).Description("How far a run reaches back behind the one before it.").Default("10m"),
-			service.NewIntField(siFieldPageSize).Description("Cards a page, 1 to 300.").Default(300).LintRule(`root = if this.type() == "number" && (this < 1 || this > 300) { ["page_size must be from 1 to 300"] }`),
+			service.NewIntField(siFieldPageSize).Description("Cards a page, 1 to 300.").Default(300),
 			service.NewFloatField(siFieldRate).Description("Requests a second. Sansan's figures are 10 a second and 300 a minute for a key.").Default(4),
 			service.NewStringField(siFieldRateLimit).Description("Label of a rate limit resource to wait for as well.").Default("").Advanced(),
 			service.NewDurationField(siFieldTimeout).Description("Time limit of one request.").Default("30s").Advanced(),
 			service.NewObjectField(siFieldBackoff,
-				service.NewDurationField(siFieldBackoffInitial).Description("First wait after transient trouble.").Default("1s"),
-				service.NewDurationField(siFieldBackoffMax).Description("Longest wait; what Sansan asks for is honoured beyond it.").Default("5m"),
+				service.NewDurationField(siFieldBackoffInitial).Description("First wait after transient trouble.").Default(defaultInitial),
+				service.NewDurationField(siFieldBackoffMax).Description("Longest wait; what Sansan asks for is honoured beyond it.").Default(defaultMax),
 				service.NewDurationField(siFieldBackoffElapsed).Description("With `schedule: once`, a run that gets no answer for so long ends with an error. Otherwise it is warned about, and tried on. 0s: no limit.").Default("15m"),
 			).Description("How transient trouble (429, 5xx, network) is retried.").Advanced(),
 			service.NewStringField(siFieldCheckpointCache).Description("Label of a cache resource that keeps the cursor."),
@@ -80,7 +76,7 @@ func inputSpec() *service.ConfigSpec {
 			service.NewBoolField(siFieldReadOnly).Description("Never write the cursor, as a dry run.").Default(false).Advanced(),
 			service.NewAutoRetryNacksToggleField(),
 		).
-		LintRule("root = this." + lintMethod + "(\"\")")
+		LintRule("root = this." + lintMethod + "()")
 }
 
 const inputDescription = `
@@ -161,6 +157,10 @@ func configFromParsed(p *service.ParsedConfig) (c config, err error) {
 	if c.pageSize, err = p.FieldInt(siFieldPageSize); err != nil {
 		return
 	}
+	if c.pageSize < 1 || c.pageSize > maxPageSize {
+		err = fmt.Errorf("%s must be from 1 to %d", siFieldPageSize, maxPageSize)
+		return
+	}
 	b := p.Namespace(siFieldBackoff)
 	if c.backoff.Initial, err = b.FieldDuration(siFieldBackoffInitial); err != nil {
 		return
@@ -214,20 +214,8 @@ func clientFromParsed(p *service.ParsedConfig, c *config) (err error) {
 	return
 }
 
-// lintMethod is the Bloblang method behind the input's lint rules.
-const lintMethod = "sansan_input_lints"
-
 func init() {
-	// Before the spec is built: lint rules are parsed when a component is registered.
-	bloblang.MustRegisterMethodV2(lintMethod,
-		bloblang.NewPluginSpec().Description("Lints the configuration of a sansan_input.").Param(bloblang.NewStringParam("field")),
-		func(args *bloblang.ParsedParams) (bloblang.Method, error) {
-			field, err := args.GetString("field")
-			if err != nil {
-				return nil, err
-			}
-			return func(v any) (any, error) { return lint(field, v), nil }, nil
-		})
+	registerLints() // before the input: lint rules are parsed when it is registered
 	service.MustRegisterBatchInput("sansan_input", inputSpec(),
 		func(p *service.ParsedConfig, res *service.Resources) (service.BatchInput, error) {
 			conf, err := configFromParsed(p)
@@ -240,52 +228,4 @@ func init() {
 			}
 			return service.AutoRetryNacksBatchedToggled(p, in)
 		})
-}
-
-func lint(field string, v any) []any {
-	text, isText := v.(string)
-	switch field {
-	case siFieldStartTime:
-		if _, err := time.Parse(time.RFC3339, text); isText && err != nil {
-			return []any{`start_time must be a time with a zone, such as 2000-01-01T00:00:00+09:00`}
-		}
-	case siFieldSchedule:
-		if _, err := scheduleOf(text); isText && err != nil {
-			return []any{err.Error()}
-		}
-	case siFieldFullRead:
-		if s, err := scheduleOf(text); isText && text != "" && err != nil {
-			return []any{err.Error()}
-		} else if s.once {
-			return []any{`full_read is a schedule such as "0 3 * * SUN"; leave it empty for never`}
-		}
-	default:
-		return lintWhole(v)
-	}
-	return nil
-}
-
-func lintWhole(v any) (lints []any) {
-	conf, _ := v.(map[string]any)
-	var rate float64
-	switch n := conf[siFieldRate].(type) {
-	case float64:
-		rate = n
-	case int64:
-		rate = float64(n)
-	case int:
-		rate = float64(n)
-	default:
-		return nil
-	}
-	base, _ := conf[siFieldBaseURL].(string)
-	u, err := url.Parse(base)
-	real := base == "" || err == nil && u.Hostname() == realHost
-	switch {
-	case rate <= 0:
-		lints = append(lints, siFieldRate+" must be above 0")
-	case real && rate > realMaxRate:
-		lints = append(lints, fmt.Sprintf("%s: %g is more than Sansan allows a key (300 requests a minute): use %d or less", siFieldRate, rate, realMaxRate))
-	}
-	return lints
 }

@@ -13,8 +13,13 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// cursorVersion of the form in which a cursor is kept.
-const cursorVersion = 1
+const (
+	// cursorVersion of the form in which a cursor is kept.
+	cursorVersion = 1
+	// clockSlack is how far clocks may differ. A cursor further ahead than this
+	// would hide all that changes until then.
+	clockSlack = time.Minute
+)
 
 // cursor is how far the cards were read and acknowledged.
 type cursor struct {
@@ -22,19 +27,40 @@ type cursor struct {
 	// Position: every card updated up to then was acknowledged.
 	Position time.Time `json:"position"`
 	// Asked is what was read: other owners or tags need a full read.
-	Asked    string    `json:"asked"`
+	Asked string `json:"asked"`
+	// LastFull is when the last full read began that came to its end.
 	LastFull time.Time `json:"last_full_read,omitzero"`
-	LastRun  time.Time `json:"last_run,omitzero"`
+	// LastRun is when the last run began that came to its end.
+	LastRun time.Time `json:"last_run,omitzero"`
 }
 
-var errUnreadableCursor = errors.New("the cursor cannot be read")
+var (
+	errUnreadableCursor = errors.New("the cursor cannot be read")
+	// errCache is trouble of the cache itself, which may pass.
+	errCache = errors.New("the cursor's cache")
+)
 
-// load reads the cursor. A missing one is zero; an unreadable one is
-// errUnreadableCursor; anything else is trouble of the cache.
-func load(ctx context.Context, res *service.Resources, cache, key string) (cur cursor, err error) {
+// cursorOf reads a cursor as it was kept. Unknown fields are ignored.
+func cursorOf(value []byte, now time.Time) (cursor, error) {
+	var cur cursor
+	if err := json.Unmarshal(value, &cur); err != nil {
+		return cursor{}, errUnreadableCursor
+	}
+	if cur.Version != cursorVersion || cur.Position.IsZero() || cur.ahead(now) {
+		return cursor{}, errUnreadableCursor
+	}
+	return cur, nil
+}
+
+// ahead of the clock: the cursor is of no use.
+func (c cursor) ahead(now time.Time) bool { return c.Position.After(now.Add(clockSlack)) }
+
+// load reads the cursor. A missing one is zero; one that cannot be read is
+// errUnreadableCursor; anything else is errCache.
+func load(ctx context.Context, res *service.Resources, cache, key string) (cursor, error) {
 	var value []byte
 	var getErr error
-	err = res.AccessCache(ctx, cache, func(c service.Cache) { value, getErr = c.Get(ctx, key) })
+	err := res.AccessCache(ctx, cache, func(c service.Cache) { value, getErr = c.Get(ctx, key) })
 	if err == nil {
 		err = getErr
 	}
@@ -42,15 +68,9 @@ func load(ctx context.Context, res *service.Resources, cache, key string) (cur c
 		return cursor{}, nil
 	}
 	if err != nil {
-		return cursor{}, fmt.Errorf("reading the cursor from cache %s: %w", cache, err)
+		return cursor{}, fmt.Errorf("%w %s: reading: %w", errCache, cache, err)
 	}
-	if err := json.Unmarshal(value, &cur); err != nil {
-		return cursor{}, errUnreadableCursor
-	}
-	if cur.Version != cursorVersion || cur.Position.IsZero() || cur.Position.After(time.Now().Add(24*time.Hour)) {
-		return cursor{}, errUnreadableCursor
-	}
-	return cur, nil
+	return cursorOf(value, time.Now())
 }
 
 func store(ctx context.Context, res *service.Resources, cache, key string, cur cursor) error {
@@ -65,7 +85,7 @@ func store(ctx context.Context, res *service.Resources, cache, key string, cur c
 		err = setErr
 	}
 	if err != nil {
-		return fmt.Errorf("writing the cursor to cache %s: %w", cache, err)
+		return fmt.Errorf("%w %s: writing: %w", errCache, cache, err)
 	}
 	return nil
 }

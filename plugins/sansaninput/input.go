@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,38 +20,37 @@ import (
 	"sansansatori/plugins/sansan"
 )
 
-// Input reads page by page. ReadBatch is called by one goroutine at a time;
-// acknowledgements come from any, and Close may come while ReadBatch waits.
+// Input reads page by page. ReadBatch is called by one goroutine at a time, and
+// Connect by none meanwhile; acknowledgements come from any, and Close may come
+// while ReadBatch waits.
 type Input struct {
 	conf    config
 	res     *service.Resources
 	log     *service.Logger
 	metrics *metrics
 	client  *sansan.Client
+	asked   string
 	id      string // of this reader, for sansan_sequence
 
 	run      *run
 	lastRun  time.Time // when the last run began
+	owed     bool      // the last run did not come to its end
+	ended    bool      // once: there is nothing more to come
 	sequence int64     // pages emitted
-	refused  time.Time // when the key was refused last
+	troubled time.Time // when something went wrong for longer
+	cause    error
 	loaded   bool
+	reached  cursor // what the cursor is once everything read so far is acknowledged
+	order    order
 
-	checkpoint *checkpoint.Capped[progress]
+	checkpoint *checkpoint.Capped[cursor]
 	cursorMu   sync.Mutex // release and persist are one step: else two writes could land out of order
-	cursor     cursor
+	saved      cursor
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	ticker sync.WaitGroup
 	once   sync.Once
-}
-
-// progress is what is safe once everything up to a page is acknowledged.
-type progress struct {
-	position time.Time // zero: the cursor stays where it is
-	end      bool      // the run is complete
-	full     bool
-	began    time.Time
 }
 
 func newInput(conf config, res *service.Resources) (*Input, error) {
@@ -60,15 +60,15 @@ func newInput(conf config, res *service.Resources) (*Input, error) {
 	if conf.rateLimit != "" && !res.HasRateLimit(conf.rateLimit) {
 		return nil, fmt.Errorf("%s: there is no rate limit resource labelled %q: add it under rate_limit_resources", siFieldRateLimit, conf.rateLimit)
 	}
-	in := &Input{
-		conf: conf, res: res, log: res.Logger(), metrics: newMetrics(res.Metrics()),
-		checkpoint: checkpoint.NewCapped[progress](int64(conf.limit)),
-	}
 	var id [4]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		return nil, err
 	}
-	in.id = hex.EncodeToString(id[:])
+	in := &Input{
+		conf: conf, res: res, log: res.Logger(), metrics: newMetrics(res.Metrics()),
+		asked: asked(conf), id: hex.EncodeToString(id[:]),
+		checkpoint: checkpoint.NewCapped[cursor](int64(conf.limit)),
+	}
 	conf.client.Call.Observe = in.metrics.observe
 	if conf.rateLimit != "" {
 		conf.client.Call.Wait = in.sharedTurn
@@ -106,22 +106,23 @@ func (in *Input) sharedTurn(ctx context.Context) error {
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// untilClosed gives a context that ends with Close as well.
+func (in *Input) untilClosed(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(in.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // Connect checks the key, the tags and the cursor's cache. While the service does
 // not answer it goes on waiting, so that the link is not ready meanwhile.
 func (in *Input) Connect(ctx context.Context) error {
-	if left := in.conf.backoff.Max - time.Since(in.refused); !in.refused.IsZero() && left > 0 && !in.conf.schedule.once {
-		return service.NewErrBackOff(errors.New("sansan: the key was refused; looking again in a while"), left)
+	if in.ended {
+		return service.ErrEndOfInput
+	}
+	ctx, done := in.untilClosed(ctx)
+	defer done()
+	if left := in.conf.backoff.Max - time.Since(in.troubled); !in.troubled.IsZero() && left > 0 {
+		return service.NewErrBackOff(in.cause, left)
 	}
 	err := in.check(ctx)
 	if err == nil {
@@ -130,40 +131,77 @@ func (in *Input) Connect(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	in.stop(err)
-	return service.NewErrBackOff(err, in.conf.backoff.Max)
+	return in.stop(err, service.NewErrBackOff(explain(err), in.conf.backoff.Max))
 }
 
 func (in *Input) check(ctx context.Context) error {
-	if err := in.patiently(ctx, func() error { return in.client.Me(ctx) }); err != nil {
-		return in.explain(err)
+	if err := in.patiently(ctx, func() error { return in.client.Me(ctx) }); err != nil || in.loaded {
+		return err
 	}
-	if len(in.conf.tags) > 0 {
-		if _, err := in.tagIDs(ctx); err != nil {
-			return in.explain(err)
-		}
+	if _, err := in.resolve(ctx, true); err != nil {
+		return err
 	}
-	if in.loaded {
-		return nil
-	}
-	cur, err := load(ctx, in.res, in.conf.cache, in.conf.key)
+	var cur cursor
+	err := in.patiently(ctx, func() (err error) {
+		cur, err = load(ctx, in.res, in.conf.cache, in.conf.key)
+		return
+	})
 	switch {
 	case errors.Is(err, errUnreadableCursor):
 		in.log.Warn("The cursor cannot be read: everything is read again. That is harmless: what has not changed is not written.")
 	case err != nil:
 		return err
-	case !cur.Position.IsZero() && cur.Asked != asked(in.conf):
+	case !cur.Position.IsZero() && cur.Asked != in.asked:
 		in.log.Warn("Other cards are asked for than before (range, owners, tags, past cards or start time): everything is read again.")
 		cur = cursor{}
 	}
+	if !cur.LastRun.IsZero() {
+		in.metrics.succeeded(cur.LastRun)
+	}
 	in.cursorMu.Lock()
-	in.cursor, in.loaded = cur, true
+	in.saved = cur
 	in.cursorMu.Unlock()
+	in.reached, in.loaded = cur, true
 	return nil
 }
 
+// resolve finds the configured tags. One that is not there is an error, unless
+// others are and the input was under way already.
+func (in *Input) resolve(ctx context.Context, all bool) ([]tag, error) {
+	if len(in.conf.tags) == 0 {
+		return nil, nil
+	}
+	tags, missing, err := resolve(ctx, in.conf.tags, func(ctx context.Context, name string) (tags []sansan.Tag, err error) {
+		err = in.patiently(ctx, func() (err error) {
+			tags, err = in.client.Tags(ctx, name)
+			return
+		})
+		return
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) == 0 {
+		return tags, nil
+	}
+	err = missingTags(missing)
+	if all || len(tags) == 0 {
+		return nil, err
+	}
+	in.log.Warn(err.Error())
+	return tags, nil
+}
+
+func missingTags(names []string) error {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = strconv.Quote(name)
+	}
+	return fmt.Errorf("tags: Sansan shows the key's user no tag %s: check the spelling, or that it is shared with the user", strings.Join(quoted, ", "))
+}
+
 // explain says what to do about a refused key.
-func (in *Input) explain(err error) error {
+func explain(err error) error {
 	var e *sansan.Error
 	if !errors.As(err, &e) {
 		return err
@@ -177,151 +215,136 @@ func (in *Input) explain(err error) error {
 	return err
 }
 
-// stop: this cannot mend itself. A run that was asked for once ends the process.
-func (in *Input) stop(err error) {
-	first := in.refused.IsZero()
-	in.refused = time.Now()
-	if !oneshot.Fail(err) && first {
+// stop: this does not mend itself soon. A run that was asked for once ends the
+// process; any other is tried again slowly, with the cause logged once, and what
+// the engine is told is later.
+func (in *Input) stop(err, later error) error {
+	err = explain(err)
+	if in.conf.schedule.once {
+		in.ended = true
+		if !oneshot.Fail(err) {
+			in.log.Error(err.Error())
+		}
+		return service.ErrEndOfInput
+	}
+	if in.troubled.IsZero() {
 		in.log.Error(err.Error())
 	}
-}
-
-// tagIDs resolves the configured tags, each to all visible tags of that name.
-func (in *Input) tagIDs(ctx context.Context) ([]string, error) {
-	var tags []sansan.Tag
-	err := in.patiently(ctx, func() (err error) {
-		tags, err = in.client.Tags(ctx, "")
-		return
-	})
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	seen := map[string]bool{}
-	for _, wanted := range in.conf.tags {
-		found := false
-		for _, tag := range tags {
-			if tag.ID != wanted && comparable(tag.Name) != comparable(wanted) {
-				continue
-			}
-			found = true
-			if !seen[tag.ID] {
-				seen[tag.ID] = true
-				ids = append(ids, tag.ID)
-			}
-		}
-		if !found {
-			return nil, fmt.Errorf("tags: Sansan shows the key's user no tag %q: check its spelling, or that it is shared with the user", wanted)
-		}
-	}
-	return ids, nil
+	in.troubled, in.cause = time.Now(), err
+	return later
 }
 
 // ReadBatch gives the next page with cards for the pipeline.
 func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
+	ctx, done := in.untilClosed(ctx)
+	defer done()
 	for {
+		if in.ended {
+			return nil, nil, service.ErrEndOfInput
+		}
 		if in.run == nil {
-			if in.conf.schedule.once && !in.lastRun.IsZero() {
-				return nil, nil, service.ErrEndOfInput
-			}
 			if err := in.begin(ctx); err != nil {
-				return in.trouble(ctx, err)
+				return nil, nil, in.trouble(ctx, err)
 			}
 		}
-		cards, at, err := in.run.next(ctx)
+		cards, end, err := in.run.next(ctx)
 		if err != nil {
-			return in.trouble(ctx, err)
+			return nil, nil, in.trouble(ctx, err)
 		}
-		var batch service.MessageBatch
-		if len(cards) > 0 {
-			batch = in.messages(cards)
+		in.reach(end)
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
 		}
-		release, err := in.checkpoint.Track(ctx, at, int64(max(len(batch), 1)))
+		release, err := in.checkpoint.Track(ctx, in.reached, int64(max(len(cards), 1)))
 		if err != nil {
 			return nil, nil, err
 		}
-		if at.end {
-			in.finished(at)
+		if end {
+			in.finished()
 		}
-		if len(batch) == 0 {
-			if err := in.acknowledged(ctx, release); err != nil {
-				in.log.Warn(err.Error())
-			}
+		if len(cards) == 0 {
+			in.acknowledged(ctx, release)
 			continue
 		}
-		return batch, func(ctx context.Context, _ error) error {
+		return in.messages(cards), func(ctx context.Context, _ error) error {
 			// The error is ignored on purpose: with auto_replay_nacks a refused
 			// batch comes again before this is called; switching that off is the
 			// wish to drop, so the cursor must move on.
-			return in.acknowledged(ctx, release)
+			in.acknowledged(ctx, release)
+			return nil
 		}, nil
 	}
 }
 
 // trouble turns an error of a run into what the engine understands.
-func (in *Input) trouble(ctx context.Context, err error) (service.MessageBatch, service.AckFunc, error) {
+func (in *Input) trouble(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil, nil, ctx.Err()
+		return ctx.Err()
 	}
-	in.run = nil
-	in.stop(in.explain(err))
-	if in.conf.schedule.once {
-		return nil, nil, service.ErrEndOfInput
-	}
+	in.run, in.owed = nil, true
 	in.metrics.runs.Incr(1, "failed")
-	return nil, nil, service.ErrNotConnected
+	return in.stop(err, service.ErrNotConnected)
 }
 
 // begin waits until a run is due and starts it.
 func (in *Input) begin(ctx context.Context) error {
-	at := in.conf.schedule.next(in.lastRun, time.Now())
-	if wait := time.Until(at); wait > 0 {
-		if err := sleep(ctx, wait); err != nil {
-			return err
+	if !in.owed {
+		at := in.conf.schedule.next(in.lastRun, time.Now())
+		// In steps: the clock may be set, or the machine sleep, meanwhile.
+		for wait := time.Until(at); wait > 0; wait = time.Until(at) {
+			if err := sleep(ctx, min(wait, time.Minute)); err != nil {
+				return err
+			}
 		}
 	}
 	now := time.Now()
-	in.cursorMu.Lock()
-	cur := in.cursor
-	in.cursorMu.Unlock()
-	full := cur.Position.IsZero() || in.conf.fullRead.due(cur.LastFull, now)
-	r := &run{
-		in: in, began: now, full: full, ordered: true, owners: newOwners(in.conf.owners),
-		// A little in the past: what changes in this very second comes with the next run.
-		to:   now.Truncate(time.Second).Add(-time.Second),
-		from: in.conf.start, position: cur.Position,
+	if in.reached.ahead(now) {
+		in.log.Warn("The cursor is in the future, the clock was set back: everything is read again. That is harmless: what has not changed is not written.")
+		in.reached.Position = time.Time{}
 	}
-	if !full {
-		if from := cur.Position.Add(-in.conf.overlap); from.After(r.from) {
-			r.from = from
-		}
+	tags, err := in.resolve(ctx, false)
+	if err != nil {
+		return err
 	}
-	if len(in.conf.tags) > 0 {
-		ids, err := in.tagIDs(ctx)
-		if err != nil {
-			return err
-		}
-		r.tags = ids
-		if len(ids) > 1 {
-			r.seen = map[string]bool{}
-		}
+	if in.order.broken {
+		in.order = order{lag: in.order.lag, span: in.order.span}
 	}
-	in.lastRun, in.run = now, r
+	in.run = in.newRun(now, in.reached)
+	if len(tags) > 0 {
+		in.run.sweep(tags)
+	}
+	in.lastRun, in.owed = now, false
 	return nil
 }
 
-// finished says in a line what a run did.
-func (in *Input) finished(at progress) {
-	r := in.run
-	in.run, in.refused = nil, time.Time{}
-	in.metrics.runs.Incr(1, "completed")
-	in.metrics.succeeded(time.Now())
-	if r.full {
-		for _, name := range r.owners.unmatched() {
-			in.log.Warnf("owners: no card of %q was met in a full read: check the spelling, or whether the key's user sees these cards", name)
+// reach notes what is safe once all that was read is acknowledged. It never goes
+// back: a full read begins far behind the cursor.
+func (in *Input) reach(end bool) {
+	in.reached.Version, in.reached.Asked = cursorVersion, in.asked
+	at := in.run.list.safe()
+	if end {
+		at = in.run.to
+		in.reached.LastRun = in.run.began
+		if in.run.full {
+			in.reached.LastFull = in.run.began
 		}
 	}
-	in.log.Infof("Read %d cards in %d pages, %d requests, %s", r.cards, r.pages, r.requests, time.Since(at.began).Round(time.Millisecond))
+	if at.After(in.reached.Position) {
+		in.reached.Position = at
+	}
+}
+
+// finished says in a line what a run did.
+func (in *Input) finished() {
+	r := in.run
+	in.run, in.troubled, in.ended = nil, time.Time{}, in.conf.schedule.once
+	in.metrics.runs.Incr(1, "completed")
+	if r.full {
+		for _, text := range r.unmatched() {
+			in.log.Warn(text)
+		}
+	}
+	in.log.Info(r.summary(time.Since(r.began)))
 }
 
 func (in *Input) messages(cards []sansan.Card) service.MessageBatch {
@@ -338,64 +361,61 @@ func (in *Input) messages(cards []sansan.Card) service.MessageBatch {
 	return batch
 }
 
-// acknowledged moves the cursor as far as everything is acknowledged.
-func (in *Input) acknowledged(ctx context.Context, release func() *progress) error {
+// endTries is how often the last cursor of a run, which may have no successor
+// for long, is written before it is left to the next run.
+const endTries = 5
+
+// acknowledged moves the cursor as far as everything is acknowledged. That it
+// cannot be written is no reason to refuse the cards, which are safe: what is
+// due is written with the next acknowledgement.
+func (in *Input) acknowledged(ctx context.Context, release func() *cursor) {
 	in.cursorMu.Lock()
 	defer in.cursorMu.Unlock()
-	at := release()
-	if at == nil {
-		return nil
+	reached := release()
+	if reached == nil || reached.Position.IsZero() || *reached == in.saved {
+		return
 	}
-	next := in.cursor
-	next.Asked = asked(in.conf)
-	if at.position.After(next.Position) {
-		next.Position = at.position
+	if in.conf.readOnly {
+		in.saved = *reached
+		return
 	}
-	if at.end {
-		next.LastRun = at.began
-		if at.full {
-			next.LastFull = at.began
-		}
+	tries := 1
+	if !reached.LastRun.Equal(in.saved.LastRun) {
+		tries = endTries
 	}
-	if next.Position.IsZero() || next == in.cursor {
-		return nil
-	}
-	if !in.conf.readOnly {
-		if err := in.write(ctx, next, at.end); err != nil {
-			in.metrics.cursorErrors.Incr(1)
-			in.log.Warnf("%v; it is written with the next page, cards may be read again", err)
-			return nil // the cards are safe
-		}
-	}
-	in.cursor = next
-	return nil
-}
-
-// write stores the cursor; the last one of a run has no successor soon, so it is
-// tried a few times.
-func (in *Input) write(ctx context.Context, next cursor, last bool) error {
 	again := in.conf.backoff.Start()
-	for tries := 1; ; tries++ {
-		err := store(ctx, in.res, in.conf.cache, in.conf.key, next)
-		if err == nil || !last || tries == 5 {
-			return err
+	for {
+		err := store(ctx, in.res, in.conf.cache, in.conf.key, *reached)
+		if err == nil {
+			in.saved = *reached
+			return
 		}
-		if again.Wait(ctx, 0) != nil {
-			return err
+		in.metrics.cursorErrors.Incr(1)
+		if tries--; tries > 0 && again.Wait(ctx, 0) == nil {
+			continue
 		}
+		in.log.Warnf("%v; it is written with the next page, until then cards may be read again", err)
+		return
 	}
 }
 
 func (in *Input) position() time.Time {
 	in.cursorMu.Lock()
 	defer in.cursorMu.Unlock()
-	return in.cursor.Position
+	return in.saved.Position
 }
 
-// ConnectionTest asks Sansan whether it knows the key and the tags.
+// ConnectionTest asks Sansan once whether it knows the key and the tags.
 func (in *Input) ConnectionTest(ctx context.Context) service.ConnectionTestResults {
-	if err := in.check(ctx); err != nil {
-		return service.ConnectionTestFailed(err).AsList()
+	err := in.client.Me(ctx)
+	if err == nil && len(in.conf.tags) > 0 {
+		var missing []string
+		if _, missing, err = resolve(ctx, in.conf.tags, in.client.Tags); err == nil && len(missing) > 0 {
+			err = missingTags(missing)
+		}
+	}
+	if err != nil {
+		return service.ConnectionTestFailed(explain(err)).AsList()
 	}
 	return service.ConnectionTestSucceeded().AsList()
 }
@@ -405,6 +425,7 @@ func (in *Input) Close(context.Context) error {
 	in.once.Do(func() {
 		in.cancel()
 		in.ticker.Wait()
+		in.client.Close()
 	})
 	return nil
 }

@@ -13,18 +13,19 @@ const refresh = 5 * time.Second
 
 // metrics of the input. All labels have few values.
 type metrics struct {
-	pages, cards, dropped *service.MetricCounter
+	pages, cards, left    *service.MetricCounter
 	runs                  *service.MetricCounter // by result
 	cursorErrors          *service.MetricCounter
-	requests              *service.MetricTimer // by kind and status class
+	requests              *service.MetricTimer // nanoseconds, by kind and status class
 	successAge, cursorAge *service.MetricGauge // seconds
 	lastSuccess           atomic.Int64         // Unix seconds
 }
 
 func newMetrics(m *service.Metrics) *metrics {
 	out := &metrics{
-		pages: m.NewCounter("sansan_input_pages"), cards: m.NewCounter("sansan_input_cards"),
-		dropped:      m.NewCounter("sansan_input_unreadable_rows"),
+		pages:        m.NewCounter("sansan_input_pages"),
+		cards:        m.NewCounter("sansan_input_cards"),
+		left:         m.NewCounter("sansan_input_cards_left_out"),
 		runs:         m.NewCounter("sansan_input_runs", "result"),
 		cursorErrors: m.NewCounter("sansan_input_checkpoint_errors"),
 		requests:     m.NewTimer("sansan_input_request_duration", "kind", "class"),
@@ -39,32 +40,34 @@ func (m *metrics) observe(kind, class string, d time.Duration) {
 	m.requests.Timing(d.Nanoseconds(), kind, class)
 }
 
-func (m *metrics) page(cards, dropped int) {
+// page was read: cards for the pipeline, and others that were not asked for.
+func (m *metrics) page(cards, left int) {
 	m.pages.Incr(1)
 	m.cards.Incr(int64(cards))
-	if dropped > 0 {
-		m.dropped.Incr(int64(dropped))
-	}
+	m.left.Incr(int64(left))
+	m.succeeded(time.Now())
 }
 
-func (m *metrics) succeeded(at time.Time) {
-	m.lastSuccess.Store(at.Unix())
-	m.successAge.Set(0)
-}
+// succeeded: a page was got from Sansan at that time.
+func (m *metrics) succeeded(at time.Time) { m.lastSuccess.Store(at.Unix()) }
 
 // age keeps the ages growing while nothing else happens.
 func (m *metrics) age(ctx context.Context, position func() time.Time) {
 	tick := time.NewTicker(refresh)
 	defer tick.Stop()
 	for {
+		m.ages(time.Now(), position)
 		select {
-		case now := <-tick.C:
-			m.successAge.Set(now.Unix() - m.lastSuccess.Load())
-			if at := position(); !at.IsZero() {
-				m.cursorAge.Set(int64(now.Sub(at).Seconds()))
-			}
+		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+func (m *metrics) ages(now time.Time, position func() time.Time) {
+	m.successAge.Set(now.Unix() - m.lastSuccess.Load())
+	if at := position(); !at.IsZero() {
+		m.cursorAge.Set(int64(now.Sub(at).Seconds()))
 	}
 }

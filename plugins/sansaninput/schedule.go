@@ -35,15 +35,31 @@ func scheduleOf(text string) (schedule, error) {
 		}
 		return schedule{every: true, cron: interval(d)}, nil
 	}
-	full := text
-	if !strings.HasPrefix(full, "TZ=") && !strings.HasPrefix(full, "CRON_TZ=") {
-		full = "CRON_TZ=" + japanZone + " " + full
+	zone, fields := japanZone, text
+	for _, prefix := range []string{"TZ=", "CRON_TZ="} {
+		if rest, ok := strings.CutPrefix(text, prefix); ok {
+			zone, fields, _ = strings.Cut(rest, " ")
+		}
 	}
-	c, err := cronParser.Parse(full)
+	if _, err := time.LoadLocation(zone); err != nil || zone == "" {
+		return schedule{}, fmt.Errorf("%q is no schedule: there is no time zone %q, the like of Asia/Tokyo or UTC is wanted", text, zone)
+	}
+	// The parser fails badly on a zone that nothing follows.
+	if fields = strings.TrimSpace(fields); fields == "" {
+		return schedule{}, noSchedule(text)
+	}
+	c, err := cronParser.Parse("CRON_TZ=" + zone + " " + fields)
 	if err != nil {
-		return schedule{}, fmt.Errorf(`%q is no schedule: use once, "@every 15m", or cron such as "0 2 * * *" (02:00 in %s)`, text, japanZone)
+		return schedule{}, noSchedule(text)
+	}
+	if c.Next(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return schedule{}, fmt.Errorf("%q is no schedule: that day never comes", text)
 	}
 	return schedule{cron: c}, nil
+}
+
+func noSchedule(text string) error {
+	return fmt.Errorf(`%q is no schedule: use once, "@every 15m", or cron such as "0 2 * * *" (02:00 in %s)`, text, japanZone)
 }
 
 // interval is @every without cron's rounding to seconds.
