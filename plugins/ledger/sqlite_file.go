@@ -48,9 +48,8 @@ func (s *sqliteStore) truncateWAL(ctx context.Context) error {
 	}
 }
 
-// Erase removes a customer, and then every byte of it from the files: the file
-// is written anew, for neither deleting nor overwriting in place reaches copies
-// that SQLite left in the free space of pages.
+// Erase removes a customer, and every byte of it from the files: secure_delete
+// overwrites them in the file, and the log with its old pages is emptied.
 func (s *sqliteStore) Erase(ctx context.Context, key Key) (found bool, err error) {
 	err = s.once(ctx, func(tx *sql.Tx) error {
 		found, err = erase(ctx, tx, key, s.eraseCustomer, s.eraseIntent)
@@ -59,10 +58,7 @@ func (s *sqliteStore) Erase(ctx context.Context, key Key) (found bool, err error
 	if err != nil {
 		return false, fmt.Errorf("erasing a customer: %w", err)
 	}
-	if _, err = s.db.ExecContext(ctx, `VACUUM`); err == nil {
-		err = s.truncateWAL(ctx)
-	}
-	if err != nil {
+	if err := s.truncateWAL(ctx); err != nil {
 		return found, fmt.Errorf("overwriting the bytes of an erased customer: %w", s.explain(err))
 	}
 	return found, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -216,6 +217,36 @@ func TestErasedBytesAreGone(t *testing.T) {
 	b.settle("r2", keys("person"), nil)
 	require.Nil(t, b.of("person"))
 	require.Zero(t, traces())
+}
+
+// TestErasedBytesAreGoneFromAnyPage erases from a file whose pages were split,
+// merged and overflown at random.
+func TestErasedBytesAreGoneFromAnyPage(t *testing.T) {
+	cfg := sqliteConfig(t)
+	s := openStore(t, cfg)
+	random := rand.New(rand.NewPCG(1, 2))
+	canary := func(n int) string { return fmt.Sprintf("canary%03d", n) }
+	for range 10 {
+		var rows []ledger.Imported
+		for range 100 {
+			n := random.IntN(300)
+			value := strings.Repeat(canary(n), 1+random.IntN(1+random.IntN(1000)))
+			rows = append(rows, ledger.Imported{Key: key(canary(n)), Held: Values{"v": value}})
+		}
+		require.NoError(t, s.Import(t.Context(), rows))
+	}
+	erased := 0
+	for n := range 60 {
+		found, err := s.Erase(t.Context(), key(canary(n)))
+		require.NoError(t, err)
+		if found {
+			erased++
+		}
+		for name, text := range files(t, cfg) {
+			require.Zero(t, strings.Count(text, canary(n))+strings.Count(text, string(key(canary(n)))), "%s in %s", canary(n), name)
+		}
+	}
+	require.Greater(t, erased, 40)
 }
 
 func TestBesideSQLite(t *testing.T) {
