@@ -17,7 +17,14 @@ type overlay struct {
 
 	mu       sync.Mutex
 	layer    map[Key]*layered
-	requests map[string]*Request // by id; the intents stand in layer
+	requests map[string]*pending
+}
+
+// pending is a request and how many of its intents, which stand in the layer,
+// are open.
+type pending struct {
+	processCode string
+	open        int
 }
 
 // layered is a customer that was touched: how the base has it and how it is now.
@@ -32,7 +39,7 @@ type layered struct {
 // stay in memory and are gone at Close, which closes the ledger below too.
 // Requests that a gone process left behind stay where they are.
 func Overlay(base Store) Store {
-	return &overlay{base: base, layer: map[Key]*layered{}, requests: map[string]*Request{}}
+	return &overlay{base: base, layer: map[Key]*layered{}, requests: map[string]*pending{}}
 }
 
 // touch brings customers into the layer; mu is held.
@@ -99,20 +106,33 @@ func (o *overlay) Begin(ctx context.Context, req Request) error {
 	if err := o.touch(ctx, keys); err != nil {
 		return fmt.Errorf("recording a request: %w", err)
 	}
-	for _, intent := range req.Intents {
-		l := o.layer[intent.Key]
-		stored, err := roundTrip(filled(intent))
-		if err != nil {
+	stored := make([]Intent, len(req.Intents))
+	for i, intent := range req.Intents {
+		var err error
+		if stored[i], err = roundTrip(filled(intent)); err != nil {
 			return fmt.Errorf("recording a request: %w", err)
 		}
-		l.edit().Open = &stored
-		l.request = req.ID
 	}
 	if o.requests[req.ID] == nil {
-		req.Intents = nil
-		o.requests[req.ID] = &req
+		o.requests[req.ID] = &pending{processCode: req.ProcessCode}
+	}
+	for i := range stored {
+		l := o.layer[stored[i].Key]
+		o.close(l)
+		l.edit().Open = &stored[i]
+		l.request = req.ID
+		o.requests[req.ID].open++
 	}
 	return nil
+}
+
+// close parts a customer from the request that waits for it, if one does. A
+// request without customers is forgotten when it is settled.
+func (o *overlay) close(l *layered) {
+	if req := o.requests[l.request]; req != nil && l.request != "" {
+		req.open--
+	}
+	l.request = ""
 }
 
 // roundTrip gives a value the shape in which a database would return it.
@@ -131,7 +151,7 @@ func (o *overlay) Uploaded(_ context.Context, requestID, processCode string) err
 	if req == nil {
 		return fmt.Errorf("noting a process code: %w", ErrLost)
 	}
-	req.ProcessCode = processCode
+	req.processCode = processCode
 	return nil
 }
 
@@ -141,25 +161,25 @@ func (o *overlay) Settle(_ context.Context, requestID string, confirmed, withdra
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.requests[requestID] == nil {
+	req := o.requests[requestID]
+	if req == nil {
 		return nil // settled already
 	}
 	for _, k := range confirmed {
 		if l := o.layer[k]; l != nil && l.request == requestID {
+			o.close(l)
 			l.confirm()
 		}
 	}
 	for _, k := range withdrawn {
 		if l := o.layer[k]; l != nil && l.request == requestID {
+			o.close(l)
 			l.withdraw()
 		}
 	}
-	for _, l := range o.layer {
-		if l.request == requestID {
-			return nil
-		}
+	if req.open == 0 {
+		delete(o.requests, requestID)
 	}
-	delete(o.requests, requestID)
 	return nil
 }
 
@@ -169,13 +189,12 @@ func (l *layered) confirm() {
 	maps.Copy(applied, c.Applied)
 	maps.Copy(applied, c.Open.Cards)
 	c.Known, c.Held, c.Applied, c.Open = true, c.Open.Held, applied, nil
-	l.request, l.written = "", time.Now()
+	l.written = time.Now()
 }
 
 func (l *layered) withdraw() {
 	c := l.edit()
 	c.Open = c.Open.Prior
-	l.request = ""
 	if c.Open == nil && !c.Known {
 		l.now = nil
 	}
@@ -219,7 +238,8 @@ func (o *overlay) Erase(ctx context.Context, key Key) (bool, error) {
 	}
 	l := o.layer[key]
 	found := l.now != nil
-	l.now, l.request = nil, ""
+	o.close(l)
+	l.now = nil
 	return found, nil
 }
 
