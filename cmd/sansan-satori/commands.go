@@ -12,5 +12,6 @@ func commands() []*cli.Command {
 		statusCommand(),
 		ledgerCommand(),
 		healthyCommand(),
+		docsCommand(),
 	}
 }
