@@ -39,11 +39,12 @@ func checkCommand() *cli.Command {
 		ArgsUsage: "CONFIG",
 		Flags:     append(pipelineFlags(), &cli.DurationFlag{Name: "timeout", Value: checkTimeout, Usage: "for each request"}),
 		Action: func(c *cli.Context) error {
-			if c.NArg() != 1 {
-				return errors.New("check: name one pipeline, such as config/sync.yaml")
+			path, err := onePipeline(c)
+			if err != nil {
+				return err
 			}
 			l := &checklist{out: c.App.Writer}
-			p, err := pipelineOf(c, c.Args().First())
+			p, err := pipelineOf(c, path)
 			l.say("configuration", err, "no lint, all variables set")
 			if err == nil {
 				l.ends(c.Context, p, c.Duration("timeout"))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,14 +25,15 @@ func dryRunCommand() *cli.Command {
 		ArgsUsage: "CONFIG",
 		Flags:     append(pipelineFlags(), outputFlags()...),
 		Action: func(c *cli.Context) error {
-			if c.NArg() != 1 {
-				return errors.New("dry-run: name one pipeline, such as config/sync.yaml")
+			path, err := onePipeline(c)
+			if err != nil {
+				return err
 			}
 			lang, err := report.ParseLang(c.String("lang"))
 			if err != nil {
 				return err
 			}
-			p, err := pipelineOf(c, c.Args().First())
+			p, err := pipelineOf(c, path)
 			if err != nil {
 				return err
 			}

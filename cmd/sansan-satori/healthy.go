@@ -53,7 +53,7 @@ func ready(ctx context.Context, address string) error {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("asking the link: %w", err)
+		return fmt.Errorf("no link answers at %s: it does not run, or listens elsewhere (HTTP_ADDRESS)", net.JoinHostPort(host, port))
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {

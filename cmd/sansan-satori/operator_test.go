@@ -74,7 +74,7 @@ func TestOperatorsDay(t *testing.T) {
 		require.Contains(t, check.out, line)
 	}
 
-	dry := call(t, env, append(quick("dry-run", "--json", "--html", page), "config/sync.yaml")...)
+	dry := call(t, env, append(quick("dry-run", "config/sync.yaml"), "--json", "--html="+page)...)
 	require.Zero(t, dry.code, dry.err)
 	info, err := os.Stat(page)
 	require.NoError(t, err)
@@ -166,6 +166,10 @@ func TestCommandsSayHowTheyAreUsed(t *testing.T) {
 		{"dry-run"},
 		{"dry-run", "nowhere.yaml"},
 		{"check"},
+		{"check", "config/sync.yaml", "config/daily.yaml"},
+		{"check", "config/sync.yaml", "--none"},
+		{"dry-run", "config/sync.yaml", "--html"},
+		{"check", "config/sync.yaml", "--timeout", "soon"},
 		{"report", "--journal", "/nowhere/journal.jsonl"},
 		{"report", "--lang", "fr"},
 		{"report", "--since", "yesterday"},

@@ -1,6 +1,9 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // Sizes of the chart, in its own units.
 const (
@@ -8,6 +11,8 @@ const (
 	chartLabel = 330
 	chartBars  = 420
 	chartWidth = chartLabel + chartBars + 120
+	// chartColumns of half-width letters fit into a label.
+	chartColumns = 48
 )
 
 // bar is one outcome of the chart.
@@ -34,7 +39,7 @@ func chartOf(lines []line) chart {
 			width = max(2, float64(l.cards)*chartBars/float64(most))
 		}
 		c.Bars = append(c.Bars, bar{
-			Class: l.Class, Label: shorten(l.Action+"・"+l.Reason, 34), Count: l.Cards,
+			Class: l.Class, Label: fit(l.Action+"・"+l.Reason, chartColumns), Count: l.Cards,
 			Y: i*chartLine + 4, TextY: i*chartLine + 18, Width: width, CountX: chartLabel + int(width) + 8,
 		})
 	}
@@ -47,6 +52,29 @@ func shorten(text string, most int) string {
 		return text
 	}
 	return string(runes[:most-1]) + "…"
+}
+
+// fit cuts a text to a number of columns.
+func fit(text string, columns int) string {
+	if width(text) <= columns {
+		return text
+	}
+	runes := []rune(text)
+	for len(runes) > 0 && width(string(runes)) >= columns {
+		runes = runes[:len(runes)-1]
+	}
+	return string(runes) + "…"
+}
+
+// width in columns; Japanese letters take two.
+func width(text string) (columns int) {
+	for _, c := range text {
+		columns++
+		if utf8.RuneLen(c) > 2 && c != '…' && c != '→' {
+			columns++
+		}
+	}
+	return columns
 }
 
 // thousands prints a number as people write it: 1,234,567.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 )
 
 // Text is a summary for a terminal, a log or a mail. It names card ids and
@@ -25,7 +24,7 @@ func (r *Report) Text(lang Lang) string {
 		fmt.Fprintf(&b, "%10s  %s  %s\n", l.Cards, pad(l.Action, 20), oneLine(l.Reason))
 	}
 	for _, c := range r.costLines(lang) {
-		fmt.Fprintf(&b, "\n%s: %s %s (%s)", c.Service, c.Requests, t.Requests, c.Detail)
+		fmt.Fprintf(&b, "\n%s: %s %s (%s)", c.Service, t.Requests, c.Requests, c.Detail)
 		if c.Quota != "—" {
 			fmt.Fprintf(&b, "; %s %s → %s", t.Quota, c.Quota, c.Time)
 		}
@@ -60,14 +59,7 @@ func oneLine(text string) string {
 	return shorten(strings.Join(strings.Fields(text), " "), 160)
 }
 
-// pad fills up to a number of columns; Japanese letters take two.
+// pad fills up to a number of columns.
 func pad(text string, columns int) string {
-	wide := 0
-	for _, c := range text {
-		wide++
-		if utf8.RuneLen(c) > 2 && c != '…' && c != '→' {
-			wide++
-		}
-	}
-	return text + strings.Repeat(" ", max(0, columns-wide))
+	return text + strings.Repeat(" ", max(0, columns-width(text)))
 }
