@@ -163,7 +163,7 @@ func TestChaosCrash(t *testing.T) {
 	link.Binary(t)
 	all := &tally{killed: map[string]int{}}
 	t.Run("seeds", func(t *testing.T) {
-		for seed := range seeds(t, 14) {
+		for seed := range seeds(t, 12) {
 			t.Run(strconv.Itoa(seed), func(t *testing.T) {
 				t.Parallel()
 				crash(t, uint64(seed), all)
