@@ -36,7 +36,7 @@ import (
 const cards = 700
 
 // load reads the shipped pipeline as it is given to w.
-func load(t *testing.T, w *link.World, set ...string) *pipelinefile.Pipeline {
+func load(t testing.TB, w *link.World, set ...string) *pipelinefile.Pipeline {
 	t.Helper()
 	oneshot.Reset()
 	t.Cleanup(oneshot.Reset)
