@@ -88,7 +88,7 @@ func outputSpec() *service.ConfigSpec {
 			).Description("Where it is remembered what SATORI is known to hold."),
 			service.NewStringField(soFieldJournal).Description("Label of an output resource that takes one JSON object a decision. Empty: no journal.").Default(""),
 			service.NewBoolField(soFieldDryRun).Description("Decides and journals, but calls SATORI for nothing and leaves the ledger as it is.").Default(false),
-			service.NewDurationField(soFieldLinger).Description("How long a customer may wait for others to share its request.").Default("1s"),
+			service.NewDurationField(soFieldLinger).Description("How long a customer waits for others to share its request; while others keep coming, up to ten times as long.").Default("1s"),
 			service.NewIntField(soFieldMaxRows).Description("The most rows of one request. SATORI takes 10,000.").Default(10000).
 				LintRule(`root = if this.type() == "number" && (this < 1 || this > 10000) { ["`+soFieldMaxRows+` must be from 1 to 10000: SATORI takes no more rows in one job"] }`),
 			service.NewIntField(soFieldJobs).Description("Bulk jobs that may run at once.").Default(1).LintRule(atLeast(soFieldJobs, 1)).Advanced(),

@@ -18,9 +18,14 @@ type queue struct {
 	busy    map[ledger.Key]bool
 	readers map[string]*reader
 	changed chan struct{} // holds one token when something may be ready
+	last    time.Time     // when a card came last
 	linger  time.Duration
 	maxRows int
 }
+
+// patience is how many times linger a customer waits at most while others keep
+// coming: fewer, larger requests are what SATORI asks for.
+const patience = 10
 
 // overtaking is how long, at least, a page waits for one that it overtook and
 // that may not come at all: a pipeline can drop every card of it.
@@ -83,6 +88,11 @@ func (q *queue) add(pages []page, cards []*waiting) {
 		q.arrive(p)
 	}
 	q.cards = append(q.cards, cards...)
+	for _, w := range cards {
+		if w.arrived.After(q.last) {
+			q.last = w.arrived
+		}
+	}
 	q.mu.Unlock()
 	q.wake()
 }
@@ -156,7 +166,8 @@ func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
 		return nil, wait
 	}
 	if len(ready) < q.maxRows {
-		if left := q.linger - now.Sub(oldest); left > 0 {
+		quiet, age := q.linger-now.Sub(q.last), patience*q.linger-now.Sub(oldest)
+		if left := min(quiet, age); left > 0 {
 			return nil, left
 		}
 	}

@@ -41,6 +41,22 @@ func TestQueueGathersUntilLinger(t *testing.T) {
 	require.Equal(t, []string{"a1"}, ids(group))
 }
 
+func TestQueueWaitsWhileMoreIsComing(t *testing.T) {
+	q := newQueue(second, 100)
+	now := start
+	for n := int64(1); n <= 20; n++ {
+		q.add([]page{{"r", n}}, []*waiting{waits("a", "r", n, int(n), now)})
+		now = now.Add(second / 2)
+		group, wait := q.take(now)
+		if n == 20 {
+			require.Len(t, group, 20, "but not for ever")
+			return
+		}
+		require.Empty(t, group)
+		require.Equal(t, second/2, wait)
+	}
+}
+
 func TestQueueGivesAFullGroupAtOnce(t *testing.T) {
 	q := newQueue(second, 2)
 	q.add([]page{{"r", 1}}, []*waiting{
