@@ -6,7 +6,7 @@ RUN go mod download
 COPY . .
 ARG VERSION=dev
 ARG DATE=unknown
-RUN CGO_ENABLED=0 go build -trimpath -tags timetzdata \
+RUN CGO_ENABLED=0 go build -trimpath \
       -ldflags "-s -w -X main.version=${VERSION} -X main.dateBuilt=${DATE}" \
       -o /out/sansan-satori ./cmd/sansan-satori \
  && mkdir -p /out/data /out/tmp && chmod 0700 /out/data && chmod 1777 /out/tmp

@@ -33,9 +33,8 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "sansan-satori")
-	cmd := exec.Command("go", "build", "-tags", "timetzdata", "-o", path, "./cmd/sansan-satori")
+	cmd := exec.Command("go", "build", "-o", path, "./cmd/sansan-satori")
 	cmd.Dir = Root()
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the binary: %w: %s", err, out)
 	}
