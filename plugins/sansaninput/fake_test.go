@@ -63,6 +63,8 @@ type fake struct {
 	asked     []url.Values
 	// control may answer a request for cards itself, the n-th from 1; status 0 lets the fake answer.
 	control func(n int, r *http.Request) (status int, body string)
+	// spoil changes an answer.
+	spoil func(url.Values, map[string]any)
 	// me answers /me.
 	me int
 }
@@ -171,6 +173,9 @@ func (f *fake) page(q url.Values) (int, string) {
 	answer := map[string]any{"data": list[:min(limit, len(list))], "hasMore": len(list) > limit, "nextPageToken": nil}
 	if len(list) > limit {
 		answer["nextPageToken"] = strconv.Itoa(offset + limit)
+	}
+	if f.spoil != nil {
+		f.spoil(q, answer)
 	}
 	body, _ := json.Marshal(answer)
 	return 200, string(body)
@@ -397,7 +402,9 @@ type page struct {
 
 func read(t *testing.T, in *Input) (page, error) {
 	t.Helper()
-	batch, ack, err := in.ReadBatch(t.Context())
+	ctx, done := context.WithTimeout(t.Context(), 20*time.Second)
+	defer done()
+	batch, ack, err := in.ReadBatch(ctx)
 	if err != nil {
 		return page{}, err
 	}
