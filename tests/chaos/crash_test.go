@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -185,6 +186,15 @@ func crash(t *testing.T, seed uint64, all *tally) {
 	w := with(newWorld(t, change), sets...)
 	var killed []string
 	torn, newcomers, ends := 0, 0, 0
+	ill := seed%4 == 1
+	if ill { // the services as well
+		w.Satori.ChaosOf([]satorisim.Control{
+			satorisim.FaultStatus(503), satorisim.FaultAnswerLost(), satorisim.FaultReset(satorisim.During), satorisim.FaultTruncated(),
+		}, seed, 0.15)
+		for _, do := range []sansansim.Control{sansansim.FaultStatus(503), sansansim.FaultTruncated(), sansansim.FaultReset(sansansim.During)} {
+			w.Sansan.Control(sansansim.Cards, sansansim.Skip(r.IntN(6), sansansim.Times(2, do)))
+		}
+	}
 	add := seed%3 == 2 // cards arrive between the crashes
 	for life := range 1 + r.IntN(4) {
 		if life > 0 && add {
@@ -224,9 +234,11 @@ func crash(t *testing.T, seed uint64, all *tally) {
 	all.ends += ends
 	all.torn += torn
 	all.newcomers += newcomers
-	all.writes += writes
-	all.repeated += repeated
-	all.most = max(all.most, repeated)
+	if !ill { // lost answers cost writes as well
+		all.writes += writes
+		all.repeated += repeated
+		all.most = max(all.most, repeated)
+	}
 	all.longest = max(all.longest, took)
 	for _, name := range killed {
 		all.killed[name]++
@@ -281,4 +293,44 @@ func arrive(w *link.World, r *rand.Rand) int {
 		w.Sansan.Put(card)
 	}
 	return n
+}
+
+// TestChaosCursor: whatever stands where the cursor was, all is read again, with
+// a warning: here a card that no change of Sansan's would bring.
+func TestChaosCursor(t *testing.T) {
+	link.Binary(t)
+	cases := map[string]func(content []byte) []byte{
+		"empty":              func([]byte) []byte { return nil },
+		"cut short":          func(content []byte) []byte { return content[:len(content)/2] },
+		"its last byte gone": func(content []byte) []byte { return content[:len(content)-1] },
+		"zeros":              func(content []byte) []byte { return make([]byte, len(content)) },
+		"of another version": func(content []byte) []byte {
+			return bytes.Replace(content, []byte(`"version":`), []byte(`"version":9`), 1)
+		},
+		"of the far future": func(content []byte) []byte {
+			return bytes.Replace(content, []byte(`"position":"20`), []byte(`"position":"29`), 1)
+		},
+		"something else's":    func([]byte) []byte { return []byte("hello") },
+		"an empty JSON value": func([]byte) []byte { return []byte("{}") },
+	}
+	for name, spoil := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			w.Once(t)
+			path := filepath.Join(w.Dir, cursorFile)
+			content, err := os.ReadFile(path)
+			require.NoError(t, err)
+			spoilt := spoil(content)
+			require.NotEqual(t, content, spoilt)
+			require.NoError(t, os.WriteFile(path, spoilt, 0o600))
+			w.Sansan.Put(map[string]any{
+				"email": "new.hire@sample.example.jp", "lastName": "新人", "companyName": "株式会社見本",
+				"updatedTime": "2024-05-01T09:00:00+09:00", "exchangeDate": "2024-04-30", "entryStatus": "completed",
+			})
+			require.Contains(t, w.Once(t), "cursor cannot be read")
+			require.Contains(t, w.Satori.Customers(), "new.hire@sample.example.jp")
+			require.Contains(t, w.Once(t), "Read ", "and the cursor is whole again")
+		})
+	}
 }

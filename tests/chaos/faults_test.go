@@ -164,7 +164,7 @@ func TestChaosMixed(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			w := with(newWorld(t, func(_ *sansansim.Settings, s *satorisim.Settings) { s.JobDuration = 20 * time.Millisecond }),
-				impatientInput, impatientOutput, manyRequests)
+				impatientInput, impatientOutput, manyRequests, "input.sansan_input.page_size=9")
 			w.Sansan.Chaos(uint64(seed), 0.2)
 			w.Satori.Chaos(uint64(seed), 0.2)
 			w.Once(t)
