@@ -1,8 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,12 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"sansansatori/plugins/report"
 	"sansansatori/tests/sansansim"
 	"sansansatori/tests/satorisim"
 )
@@ -29,10 +28,15 @@ func trialCommand() *cli.Command {
 			&cli.BoolFlag{Name: "serve", Usage: "keep both services and the link running, to play with"},
 			&cli.IntFlag{Name: "cards", Value: 400, Usage: "number of sample cards"},
 			&cli.StringFlag{Name: "config", Value: "config/sync.yaml", Usage: "the pipeline to run"},
+			&cli.StringFlag{Name: "lang", Value: "en", Usage: "language of the summary: en or ja"},
 			&cli.StringFlag{Name: "every", Value: "3s", Usage: "with --serve: how often the link looks for changes"},
 		},
 		Action: func(c *cli.Context) error {
-			t := &trial{out: c.App.Writer, config: c.String("config")}
+			lang, err := report.ParseLang(c.String("lang"))
+			if err != nil {
+				return err
+			}
+			t := &trial{out: c.App.Writer, config: c.String("config"), lang: lang}
 			return t.run(c.Int("cards"), c.Bool("serve"), c.String("every"))
 		},
 	}
@@ -42,6 +46,7 @@ func trialCommand() *cli.Command {
 type trial struct {
 	out    io.Writer
 	config string
+	lang   report.Lang
 	dir    string
 	sansan *sansansim.Sim
 	satori *satorisim.Sim
@@ -141,76 +146,21 @@ func (t *trial) link() error {
 
 // summary says what the journal says.
 func (t *trial) summary(took time.Duration) error {
-	counts, total, err := countJournal(filepath.Join(t.dir, "journal.jsonl"))
+	journal, err := os.Open(filepath.Join(t.dir, "journal.jsonl"))
 	if err != nil {
+		return fmt.Errorf("the link wrote no journal: %w", err)
+	}
+	defer journal.Close()
+	decided := report.New(false)
+	if _, err := report.Read(journal, report.Period{}, func(e report.Entry) error { decided.Add(e); return nil }); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "\n%d cards were read and decided in %.1f s:\n", total, took.Seconds())
-	var lines []string
-	for line := range counts {
-		lines = append(lines, line)
-	}
-	slices.SortFunc(lines, func(a, b string) int { return counts[b] - counts[a] })
-	for _, line := range lines {
-		fmt.Fprintf(t.out, "  %6d  %s\n", counts[line], line)
-	}
-	dead, err := countLines(filepath.Join(t.dir, "dead_letters.jsonl"))
-	if err != nil {
+	dead, err := os.ReadFile(filepath.Join(t.dir, "dead_letters.jsonl"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	fmt.Fprintf(t.out, "  %6d  dead letters (refused customers, with SATORI's words)\n", dead)
-	fmt.Fprintf(t.out, "Requests: %d to Sansan, %d to SATORI. SATORI now holds %d customers.\n",
-		len(t.sansan.Requests()), len(t.satori.Requests()), t.satori.Len())
+	fmt.Fprintf(t.out, "\n%s\n", decided.Text(t.lang))
+	fmt.Fprintf(t.out, "Took %.1f s. Dead letters: %d. Requests: %d to Sansan, %d to SATORI. SATORI now holds %d customers.\n",
+		took.Seconds(), bytes.Count(dead, []byte("\n")), len(t.sansan.Requests()), len(t.satori.Requests()), t.satori.Len())
 	return nil
-}
-
-// words of the journal, for people.
-var words = map[string]string{
-	"register new": "registered: new customers", "upsert new": "written: new customers",
-	"upsert changed": "updated: a newer card", "register changed": "blanks filled",
-	"skip unchanged": "skipped: nothing changed", "skip older": "skipped: an older card than the one held",
-	"skip exists": "skipped: the customer exists", "invalid no_email": "not possible: no e-mail address on the card",
-	"invalid malformed_email": "not possible: the e-mail address is malformed",
-}
-
-func countJournal(path string) (map[string]int, int, error) {
-	counts, total := map[string]int{}, 0
-	err := eachLine(path, func(line []byte) error {
-		var e struct{ Action, Reason string }
-		if err := json.Unmarshal(line, &e); err != nil {
-			return fmt.Errorf("reading the journal: %w", err)
-		}
-		name, ok := words[e.Action+" "+e.Reason]
-		if !ok {
-			name = e.Action + ": " + e.Reason
-		}
-		counts[name]++
-		total++
-		return nil
-	})
-	return counts, total, err
-}
-
-func countLines(path string) (n int, err error) {
-	err = eachLine(path, func([]byte) error { n++; return nil })
-	return
-}
-
-func eachLine(path string, do func([]byte) error) error {
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
-		if err := do(lines.Bytes()); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
 }
