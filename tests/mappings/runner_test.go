@@ -24,6 +24,7 @@ import (
 	_ "sansansatori/plugins/ledgeroutput"
 	_ "sansansatori/plugins/sansaninput"
 	_ "sansansatori/plugins/satorioutput"
+	_ "sansansatori/plugins/smtpoutput"
 )
 
 const (
