@@ -47,7 +47,7 @@ func openPostgres(ctx context.Context, dsn string, m mode, t terms) (Store, erro
 	s := &postgresStore{shared: newShared(postgresDialect), terms: t, db: sql.OpenDB(connector)}
 	s.owner = s.who.name
 	s.transact = s.retrying
-	s.insertIntents, s.upsertImported = insertIntentList, upsertImportList
+	s.insertIntents, s.upsertImported, s.upsertConfirmed = insertIntentList, upsertImportList, upsertConfirmedList
 	s.db.SetMaxOpenConns(8)
 	s.db.SetMaxIdleConns(4)
 	s.close = s.db.Close
@@ -240,6 +240,20 @@ func upsertImportList(ctx context.Context, tx *sql.Tx, customers []Imported) err
 	_, err = tx.ExecContext(ctx, `INSERT INTO ledger_customer (key, held, applied, written_at)
 		SELECT e->>'Key', e->'Held', '{}', CAST($2 AS BIGINT) FROM jsonb_array_elements($1::jsonb) AS list(e) ORDER BY 1
 		ON CONFLICT (key) DO UPDATE SET held = excluded.held, written_at = excluded.written_at`, list, time.Now().UnixMicro())
+	return err
+}
+
+func upsertConfirmedList(ctx context.Context, tx *sql.Tx, requestID string, keys []Key) error {
+	args := []any{requestID, time.Now().UnixMicro()}
+	which := ``
+	if keys != nil {
+		which = ` AND customer` + postgresDialect.among("$3")
+		args = append(args, arrayList(keys))
+	}
+	// Who locks in one order never deadlocks.
+	_, err := tx.ExecContext(ctx, `INSERT INTO ledger_customer (key, held, applied, written_at)
+		SELECT customer, held, cards, CAST($2 AS BIGINT) FROM ledger_intent WHERE request = $1`+which+` ORDER BY customer
+		ON CONFLICT (key) DO UPDATE SET held = excluded.held, written_at = excluded.written_at, applied = ledger_customer.applied || excluded.applied`, args...)
 	return err
 }
 

@@ -245,7 +245,7 @@ func connectionsBreak(t *testing.T, server *pgtest.Server) {
 		var all sync.WaitGroup
 		errs := make(chan error, 4)
 		for c := range 4 {
-			all.Go(func() { errs <- manyRounds(t.Context(), s, c, 25) })
+			all.Go(func() { errs <- manyRounds(t.Context(), s, c, 8) })
 		}
 		all.Wait()
 		for range 4 {
@@ -263,7 +263,7 @@ func connectionsBreak(t *testing.T, server *pgtest.Server) {
 			require.Positive(t, broken)
 			for c := range 4 {
 				name := fmt.Sprintf("caller%d", c)
-				require.Equal(t, held(name, "24"), (&bench{Store: s, t: t}).of(name))
+				require.Equal(t, held(name, "7"), (&bench{Store: s, t: t}).of(name))
 			}
 			return
 		case <-time.After(30 * time.Millisecond):

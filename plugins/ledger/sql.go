@@ -11,9 +11,7 @@ type dialect struct {
 	name  string
 	among func(param string) string // condition: is one of a list
 	list  func([]Key) string        // such a list: a group travels as one parameter
-	merge func(a, b string) string  // JSON object a, where b's members win
 	count string                    // SELECT of the number of cards applied
-	order string                    // order of inserting customers
 	lock  string                    // locks the rows read
 	gone  string                    // condition: a request's process is gone; $1 is this one
 }
@@ -22,7 +20,6 @@ var sqliteDialect = dialect{
 	name:  DriverSQLite,
 	among: func(p string) string { return " IN (SELECT value FROM json_each(" + p + "))" },
 	list:  jsonList,
-	merge: func(a, b string) string { return "json_patch(" + a + ", " + b + ")" },
 	count: "SELECT count(*) FROM ledger_customer c, json_each(c.applied)",
 	gone:  "owner <> $1", // the lock says that no other process is left
 }
@@ -31,9 +28,7 @@ var postgresDialect = dialect{
 	name:  DriverPostgres,
 	among: func(p string) string { return " = ANY (CAST(" + p + " AS TEXT[]))" },
 	list:  arrayList,
-	merge: func(a, b string) string { return a + " || " + b },
 	count: "SELECT count(*) FROM ledger_customer c, jsonb_object_keys(c.applied)",
-	order: " ORDER BY customer", // who locks in one order never deadlocks
 	lock:  " FOR UPDATE",
 	gone:  "owner <> $1 AND NOT EXISTS (SELECT 1 FROM ledger_lease l WHERE l.owner = ledger_request.owner)",
 }
@@ -67,20 +62,13 @@ func (d dialect) schema() []string {
 type statements struct {
 	load, open                                  string
 	beginRequest, uploaded, owner, forget       string
-	confirm, confirmAll, settled, settledAll    string
-	reopen                                      string
+	settled, settledAll, reopen                 string
 	abandoned, takeOver, intentsOf, dropUnsent  string
 	eraseCustomer, eraseIntent                  string
 	countCustomers, countCards, countOpen, last string
 }
 
 func (d dialect) statements() statements {
-	confirm := func(which string) string {
-		return `INSERT INTO ledger_customer (key, held, applied, written_at)
-			SELECT customer, held, cards, CAST($2 AS BIGINT) FROM ledger_intent WHERE request = $1` + which + d.order +
-			` ON CONFLICT (key) DO UPDATE SET held = excluded.held, written_at = excluded.written_at, applied = ` +
-			d.merge("ledger_customer.applied", "excluded.applied")
-	}
 	return statements{
 		load: `SELECT key, held, applied, NULL, NULL, NULL FROM ledger_customer WHERE key` + d.among("$1") + `
 			UNION ALL SELECT customer, held, cards, position, verb, prior FROM ledger_intent WHERE customer` + d.among("$1"),
@@ -91,8 +79,6 @@ func (d dialect) statements() statements {
 		owner:        `SELECT owner FROM ledger_request WHERE id = $1` + d.lock,
 		forget:       `DELETE FROM ledger_request WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM ledger_intent WHERE request = $1)`,
 
-		confirm:    confirm(` AND customer` + d.among("$3")),
-		confirmAll: confirm(``),
 		settled:    `DELETE FROM ledger_intent WHERE request = $1 AND customer` + d.among("$2"),
 		settledAll: `DELETE FROM ledger_intent WHERE request = $1`,
 		reopen: `UPDATE ledger_intent SET request = '', position = CAST(prior->>'row' AS INTEGER), verb = prior->>'verb',

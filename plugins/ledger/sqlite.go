@@ -72,7 +72,7 @@ func openSQLite(ctx context.Context, dsn string, m mode) (Store, error) {
 	owner := newOwner()
 	s.owner = func() string { return owner }
 	s.transact = s.once
-	s.insertIntents, s.upsertImported = insertIntentRows, upsertImportRows
+	s.insertIntents, s.upsertImported, s.upsertConfirmed = insertIntentRows, upsertImportRows, upsertConfirmedRows
 	if m == owning {
 		if err := s.take(); err != nil {
 			return nil, fmt.Errorf("opening the ledger: %w", err)
@@ -117,12 +117,14 @@ func (s *sqliteStore) take() error {
 func (s *sqliteStore) url() string {
 	q := url.Values{}
 	pragma := func(p string) { q.Add("_pragma", p) }
-	pragma("busy_timeout(10000)")   // ms; a command beside the owner is soon done
-	pragma("cache_size(-65536)")    // 64 MiB
-	pragma("temp_store(MEMORY)")    // no copies of customers in /tmp
-	pragma("synchronous(FULL)")     // a commit survives power loss
-	pragma("secure_delete(ON)")     // what is erased is overwritten
-	pragma("wal_autocheckpoint(0)") // see checkpoint
+	pragma("busy_timeout(10000)") // ms; a command beside the owner is soon done
+	pragma("cache_size(-65536)")  // 64 MiB
+	pragma("temp_store(MEMORY)")  // no copies of customers in /tmp
+	pragma("synchronous(FULL)")   // a commit survives power loss
+	pragma("secure_delete(ON)")   // what is erased is overwritten
+	// Pages of 4 KiB at which the write-ahead log is copied into the file. A page
+	// that many groups change is copied once, so a longer log writes less.
+	pragma("wal_autocheckpoint(32768)")
 	switch s.mode {
 	case owning:
 		q.Set("mode", "rw")
@@ -259,11 +261,7 @@ func (s *sqliteStore) once(ctx context.Context, f func(*sql.Tx) error) (err erro
 		_ = tx.Rollback()
 		return err
 	}
-	if err := tx.Commit(); err != nil {
-		_ = tx.Rollback()
-		return err
-	}
-	return s.checkpoint(ctx, conn)
+	return tx.Commit()
 }
 
 // present fails when the file was deleted or replaced while it was open: what

@@ -10,26 +10,6 @@ import (
 	"time"
 )
 
-// checkpointPages is the length of the write-ahead log, in pages of 4 KiB, at
-// which it is copied into the file. A page that many groups change is copied
-// once, so a longer log means less to write.
-const checkpointPages = 16384
-
-// checkpoint copies a long log into the file; a short one waits.
-func (s *sqliteStore) checkpoint(ctx context.Context, conn *sql.Conn) error {
-	if s.mode != owning {
-		return nil
-	}
-	info, err := os.Stat(s.path + "-wal")
-	if err != nil || info.Size() < checkpointPages*4096 {
-		return nil // the commit stands, whatever became of the log
-	}
-	// The commit stands even if this fails; the next one tries again.
-	var busy, log, done int
-	_ = conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &done)
-	return nil
-}
-
 // truncateWAL copies the log into the file and empties it, so that no old copy
 // of a page remains. Readers beside are waited for.
 func (s *sqliteStore) truncateWAL(ctx context.Context) error {

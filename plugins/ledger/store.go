@@ -28,6 +28,9 @@ type shared struct {
 	// insertIntents and upsertImported write rows that are sorted by key, once each.
 	insertIntents  func(ctx context.Context, tx *sql.Tx, requestID string, intents []Intent) error
 	upsertImported func(ctx context.Context, tx *sql.Tx, customers []Imported) error
+	// upsertConfirmed writes what intents of a request hold; all of them when
+	// keys is nil.
+	upsertConfirmed func(ctx context.Context, tx *sql.Tx, requestID string, keys []Key) error
 }
 
 func newShared(d dialect) shared { return shared{dialect: d, statements: d.statements()} }
@@ -173,19 +176,17 @@ func (s *shared) confirmKeys(ctx context.Context, tx *sql.Tx, requestID string, 
 	if len(keys) == 0 {
 		return nil
 	}
-	now := time.Now().UnixMicro()
 	if all { // the common case needs no list
-		if _, err := tx.ExecContext(ctx, s.confirmAll, requestID, now); err != nil {
+		if err := s.upsertConfirmed(ctx, tx, requestID, nil); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, s.settledAll, requestID)
 		return err
 	}
-	list := s.list(keys)
-	if _, err := tx.ExecContext(ctx, s.confirm, requestID, now, list); err != nil {
+	if err := s.upsertConfirmed(ctx, tx, requestID, keys); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, s.settled, requestID, list)
+	_, err := tx.ExecContext(ctx, s.settled, requestID, s.list(keys))
 	return err
 }
 
