@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/bloblang"
@@ -16,71 +17,89 @@ const (
 	maxPageSize = 300
 )
 
-// lintMethod is the Bloblang method behind the input's lint rule.
+// lintMethod is the Bloblang method behind the input's lint rules.
 const lintMethod = "sansan_input_lints"
 
 func registerLints() {
 	bloblang.MustRegisterMethodV2(lintMethod,
-		bloblang.NewPluginSpec().Description("Lints the configuration of a `sansan_input`."),
-		func(*bloblang.ParsedParams) (bloblang.Method, error) {
-			return bloblang.ObjectMethod(func(conf map[string]any) (any, error) { return lint(conf), nil }), nil
+		bloblang.NewPluginSpec().Description("Lints a field of a `sansan_input`, or all of it when none is named.").
+			Param(bloblang.NewStringParam("field").Default("")),
+		func(args *bloblang.ParsedParams) (bloblang.Method, error) {
+			field, err := args.GetString("field")
+			if err != nil {
+				return nil, err
+			}
+			return func(v any) (any, error) {
+				if field == "" {
+					return lintWhole(v), nil
+				}
+				return lintField(field, v), nil
+			}, nil
 		})
 }
 
-// lint says what is wrong with a configuration as it was written; fields that
-// were left out have sound defaults.
-func lint(conf map[string]any) []any {
-	lints := []any{}
-	complain := func(format string, args ...any) { lints = append(lints, fmt.Sprintf(format, args...)) }
-	text := func(field string) (string, bool) { s, ok := conf[field].(string); return s, ok }
+// linted gives the lint rule of a field.
+func linted(field string) string { return fmt.Sprintf("root = this.%s(%q)", lintMethod, field) }
 
-	base, _ := text(siFieldBaseURL)
+// lintField says what is wrong with the value of one field. A value of the wrong
+// type is complained about elsewhere.
+func lintField(field string, v any) []any {
+	says := func(format string, args ...any) []any {
+		return []any{fmt.Sprintf("%s"+format, append([]any{field}, args...)...)}
+	}
+	text, isText := v.(string)
+	n, isNumber := number(v)
+	switch field {
+	case siFieldStartTime:
+		if _, err := time.Parse(time.RFC3339, text); isText && err != nil {
+			return says(": %q is no time with a zone, such as 2000-01-01T00:00:00+09:00", text)
+		}
+	case siFieldSchedule, siFieldFullRead:
+		if !isText || field == siFieldFullRead && text == "" {
+			return nil
+		}
+		if s, err := scheduleOf(text); err != nil {
+			return says(": %v", err)
+		} else if s.once && field == siFieldFullRead {
+			return says(`: once is no schedule here: use one such as "0 3 * * SUN", or leave it empty for never`)
+		}
+	case siFieldPageSize:
+		if isNumber && (n < 1 || n > maxPageSize) {
+			return says(" must be from 1 to %d", maxPageSize)
+		}
+	case siFieldRate, siFieldCheckpointLimit:
+		if isNumber && n <= 0 {
+			return says(" must be above 0")
+		}
+	case siFieldOverlap, siFieldTimeout:
+		if d, err := time.ParseDuration(text); err == nil && (d < 0 || d == 0 && field == siFieldTimeout) {
+			return says(": %s is no time to wait", text)
+		}
+	case siFieldBackoff:
+		return lintBackoff(v)
+	}
+	return nil
+}
+
+// lintWhole says what fields make together.
+func lintWhole(v any) (lints []any) {
+	conf, _ := v.(map[string]any)
+	base, _ := conf[siFieldBaseURL].(string)
 	address, err := url.Parse(base)
 	real := base == "" || err == nil && address.Hostname() == realHost
-	if base != "" && real && address.Scheme != "https" {
-		complain("%s: the key must not travel unencrypted: use https://%s", siFieldBaseURL, realHost)
+	if real && base != "" && address.Scheme != "https" {
+		lints = append(lints, fmt.Sprintf("%s: the key must not travel unencrypted: use https://%s", siFieldBaseURL, realHost))
+	}
+	// A simulator may be asked as fast as it bears.
+	if n, ok := number(conf[siFieldRate]); ok && real && n > realMaxRate {
+		lints = append(lints, fmt.Sprintf("%s: %g is more than Sansan allows a key (300 requests a minute): use %d or less", siFieldRate, n, realMaxRate))
 	}
 	for _, field := range []string{siFieldOwners, siFieldTags} {
 		if list, ok := conf[field].([]any); ok && slices.Contains(list, any("")) {
-			complain("%s: an entry is empty", field)
+			lints = append(lints, field+": an entry is empty")
 		}
 	}
-	if s, ok := text(siFieldStartTime); ok {
-		if _, err := time.Parse(time.RFC3339, s); err != nil {
-			complain("%s: %q is no time with a zone, such as 2000-01-01T00:00:00+09:00", siFieldStartTime, s)
-		}
-	}
-	if s, ok := text(siFieldSchedule); ok {
-		if _, err := scheduleOf(s); err != nil {
-			complain("%s: %v", siFieldSchedule, err)
-		}
-	}
-	if s, ok := text(siFieldFullRead); ok && s != "" {
-		if full, err := scheduleOf(s); err != nil {
-			complain("%s: %v", siFieldFullRead, err)
-		} else if full.once {
-			complain(`%s: once is no schedule here: use one such as "0 3 * * SUN", or leave it empty for never`, siFieldFullRead)
-		}
-	}
-	if n, ok := number(conf[siFieldPageSize]); ok && (n < 1 || n > maxPageSize) {
-		complain("%s must be from 1 to %d", siFieldPageSize, maxPageSize)
-	}
-	if n, ok := number(conf[siFieldRate]); ok && n <= 0 {
-		complain("%s must be above 0", siFieldRate)
-	} else if ok && real && n > realMaxRate {
-		complain("%s: %g is more than Sansan allows a key (300 requests a minute): use %d or less", siFieldRate, n, realMaxRate)
-	}
-	if n, ok := number(conf[siFieldCheckpointLimit]); ok && n < 1 {
-		complain("%s must be above 0", siFieldCheckpointLimit)
-	}
-	for _, field := range []string{siFieldOverlap, siFieldTimeout} {
-		if s, ok := text(field); ok {
-			if d, err := time.ParseDuration(s); err == nil && (d < 0 || d == 0 && field == siFieldTimeout) {
-				complain("%s: %s is no time to wait", field, s)
-			}
-		}
-	}
-	return append(lints, lintBackoff(conf[siFieldBackoff])...)
+	return lints
 }
 
 func lintBackoff(v any) (lints []any) {
@@ -119,6 +138,9 @@ func number(v any) (float64, bool) {
 		return float64(n), true
 	case json.Number:
 		f, err := n.Float64()
+		return f, err == nil
+	case string: // from an environment variable
+		f, err := strconv.ParseFloat(n, 64)
 		return f, err == nil
 	}
 	return 0, false
