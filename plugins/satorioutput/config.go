@@ -64,7 +64,7 @@ func outputSpec() *service.ConfigSpec {
 		Summary("Writes customers to SATORI: creates them, or updates them as the overwrite rule says, and remembers what SATORI holds.").
 		Description(outputDescription).
 		Fields(
-			service.NewURLField(soFieldBaseURL).Description("SATORI's API, or a simulator's.").Default("https://api.satr.jp"),
+			service.NewURLField(soFieldBaseURL).Description("SATORI's API, or a simulator's.").Default("https://"+realHost),
 			service.NewStringField(soFieldUserKey).Description("The `user_key` of the API keys.").Secret(),
 			service.NewStringField(soFieldUserSecret).Description("The `user_secret` of the API keys.").Secret(),
 			service.NewStringField(soFieldCompanyKey).Description("The `company_key` of the API keys.").Secret(),

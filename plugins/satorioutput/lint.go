@@ -1,6 +1,7 @@
 package satorioutput
 
 import (
+	"net/url"
 	"os"
 
 	"github.com/redpanda-data/benthos/v4/public/bloblang"
@@ -8,6 +9,8 @@ import (
 
 	"sansansatori/plugins/items"
 )
+
+const realHost = "api.satr.jp"
 
 // lintMethod is the Bloblang method behind the output's lint rule: it looks at
 // the whole configuration of the output, and at the files it names.
@@ -47,6 +50,10 @@ func lintConfig(conf map[string]any) []any {
 	}
 	if conf[soFieldAPI] == apiBulk && fields != nil && fields["collection_route"] == nil {
 		lints = append(lints, `api: bulk needs a collection_route in every row: add "collection_route: writable" under fields and map it, or use api: auto`)
+	}
+	base, _ := conf[soFieldBaseURL].(string)
+	if u, err := url.Parse(base); err == nil && u.Hostname() == realHost && u.Scheme != "https" {
+		lints = append(lints, soFieldBaseURL+": the keys must not travel unencrypted: use https://"+realHost)
 	}
 	return lints
 }

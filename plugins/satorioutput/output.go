@@ -154,6 +154,9 @@ func (o *Output) ConnectionTest(ctx context.Context) service.ConnectionTestResul
 // WriteBatch waits until each of its customers is decided and, where something
 // is to be written, until SATORI confirmed or refused it.
 func (o *Output) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
+	if err := o.guard(nil); err != nil {
+		o.stop(err, true)
+	}
 	if o.stillStopped() != nil {
 		return service.ErrNotConnected
 	}

@@ -340,6 +340,21 @@ func TestGuards(t *testing.T) {
 	require.Zero(t, b.satori.Len())
 }
 
+func TestTooManyFailuresStopEverything(t *testing.T) {
+	oneshot.Reset()
+	b := newBench(t, nil)
+	b.extra = "limits: {max_failed_share: 0.5}"
+	out := b.open()
+	batch := many(120)
+	for _, m := range batch[:80] {
+		content, _ := m.AsStructuredMut()
+		content.(map[string]any)["memo"] = "not linked"
+	}
+	require.Len(t, failures(t, out.WriteBatch(t.Context(), batch), batch), 80)
+	require.ErrorIs(t, out.WriteBatch(t.Context(), many(1)), service.ErrNotConnected)
+	require.ErrorContains(t, out.Connect(t.Context()), "80 of 120 customers failed")
+}
+
 func TestTwoProcessesOnOneLedger(t *testing.T) {
 	b := newBench(t, nil)
 	b.open()
@@ -363,6 +378,7 @@ func TestLints(t *testing.T) {
 		"unknown kind":        {"last_name: write", "", "last_name"},
 		"max_rows":            {"last_name: writable", "max_rows: 20000", "10000"},
 		"bulk needs a route":  {"last_name: writable", "api: bulk", "collection_route"},
+		"unencrypted":         {"last_name: writable", "base_url: http://api.satr.jp", "https://api.satr.jp"},
 		"typo":                {"last_name: writable", "lingerr: 1s", "lingerr"},
 		"rule reads the date": {"custom:exchange_date: writable", "", "readable_writable"},
 	} {
