@@ -13,5 +13,6 @@ func commands() []*cli.Command {
 		ledgerCommand(),
 		healthyCommand(),
 		docsCommand(),
+		sheetCommand(),
 	}
 }
