@@ -33,6 +33,7 @@ func ledgerCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{Name: "stats", Usage: "count", Flags: flags, Action: withLedger(true, ledgerStats)},
 			{Name: "show", Usage: "show what is known of one customer", Flags: append([]cli.Flag{email}, flags...), Action: withLedger(true, ledgerShow)},
+			ledgerBackupCommand(flags),
 			{
 				Name:  "erase",
 				Usage: "erase one person from the ledger, and from journal and dead letters in DATA_DIR",
