@@ -92,6 +92,8 @@ Each message is a card as Sansan gave it, a page of cards is a batch. Deleted ca
 
 A run asks for all cards updated since the cursor, less ` + "`overlap`" + `, up to the moment it began. The cursor moves to a page's last update time when every page up to it was acknowledged. Without a cursor, or with one that cannot be read, everything is read from ` + "`start_time`" + ` on; that is harmless, since satori_output sends only what changed.
 
+Pages are not counted off a list that moves while it is read: once the answers have shown that they come in the order of update times, each page is asked for from the last card on, so that a card which changes meanwhile hides no other. Page tokens serve before that, and where many cards bear one time.
+
 With ` + "`schedule: once`" + ` the input ends when the last card is acknowledged. When it cannot go on (the key is refused, or no answer for ` + "`backoff.max_elapsed_time`" + `) the process ends with a non-zero code and says why. With any other schedule it waits and tries slowly.
 `
 

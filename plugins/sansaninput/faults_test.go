@@ -424,3 +424,18 @@ func TestARunReachesBackBehindTheCursor(t *testing.T) {
 	in := newWorld(t).input(t, "start_time: 2999-01-01T00:00:00Z")
 	require.Equal(t, in.newRun(at, cursor{}).list.query.UpdatedFrom, in.newRun(at, cursor{}).list.query.UpdatedTo, "a start that is still to come")
 }
+
+// TestTheCursorDoesNotTrustAnUnprovenOrder: pages that happen to go up do not
+// show that later ones hold nothing older.
+func TestTheCursorDoesNotTrustAnUnprovenOrder(t *testing.T) {
+	w := newWorld(t)
+	w.deal(40)
+	unproven(w)
+	got := pages(t, connected(t, w.input(t, "")))
+	for _, p := range got[:len(got)-1] {
+		p.ack()
+	}
+	require.Zero(t, w.kept.cursor(t))
+	got[len(got)-1].ack()
+	require.False(t, w.kept.cursor(t).LastRun.IsZero())
+}

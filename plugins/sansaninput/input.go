@@ -6,10 +6,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -85,153 +83,11 @@ func newInput(conf config, res *service.Resources) (*Input, error) {
 	return in, nil
 }
 
-// sharedTurn waits for the rate limit resource.
-func (in *Input) sharedTurn(ctx context.Context) error {
-	for {
-		var wait time.Duration
-		var limitErr error
-		err := in.res.AccessRateLimit(ctx, in.conf.rateLimit, func(l service.RateLimit) { wait, limitErr = l.Access(ctx) })
-		if err == nil {
-			err = limitErr
-		}
-		if err != nil {
-			return fmt.Errorf("waiting for rate limit %s: %w", in.conf.rateLimit, err)
-		}
-		if wait <= 0 {
-			return nil
-		}
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
-	}
-}
-
 // untilClosed gives a context that ends with Close as well.
 func (in *Input) untilClosed(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(in.ctx, cancel)
 	return ctx, func() { stop(); cancel() }
-}
-
-// Connect checks the key, the tags and the cursor's cache. While the service does
-// not answer it goes on waiting, so that the link is not ready meanwhile.
-func (in *Input) Connect(ctx context.Context) error {
-	if in.ended {
-		return service.ErrEndOfInput
-	}
-	ctx, done := in.untilClosed(ctx)
-	defer done()
-	if left := in.conf.backoff.Max - time.Since(in.troubled); !in.troubled.IsZero() && left > 0 {
-		return service.NewErrBackOff(in.cause, left)
-	}
-	err := in.check(ctx)
-	if err == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return in.stop(err, service.NewErrBackOff(explain(err), in.conf.backoff.Max))
-}
-
-func (in *Input) check(ctx context.Context) error {
-	if err := in.patiently(ctx, func() error { return in.client.Me(ctx) }); err != nil || in.loaded {
-		return err
-	}
-	if _, err := in.resolve(ctx, true); err != nil {
-		return err
-	}
-	var cur cursor
-	err := in.patiently(ctx, func() (err error) {
-		cur, err = load(ctx, in.res, in.conf.cache, in.conf.key)
-		return
-	})
-	switch {
-	case errors.Is(err, errUnreadableCursor):
-		in.log.Warn("The cursor cannot be read: everything is read again. That is harmless: what has not changed is not written.")
-	case err != nil:
-		return err
-	case !cur.Position.IsZero() && cur.Asked != in.asked:
-		in.log.Warn("Other cards are asked for than before (range, owners, tags, past cards or start time): everything is read again.")
-		cur = cursor{}
-	}
-	if !cur.LastRun.IsZero() {
-		in.metrics.succeeded(cur.LastRun)
-	}
-	in.cursorMu.Lock()
-	in.saved = cur
-	in.cursorMu.Unlock()
-	in.reached, in.loaded = cur, true
-	return nil
-}
-
-// resolve finds the configured tags. One that is not there is an error, unless
-// others are and the input was under way already.
-func (in *Input) resolve(ctx context.Context, all bool) ([]tag, error) {
-	if len(in.conf.tags) == 0 {
-		return nil, nil
-	}
-	tags, missing, err := resolve(ctx, in.conf.tags, func(ctx context.Context, name string) (tags []sansan.Tag, err error) {
-		err = in.patiently(ctx, func() (err error) {
-			tags, err = in.client.Tags(ctx, name)
-			return
-		})
-		return
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(missing) == 0 {
-		return tags, nil
-	}
-	err = missingTags(missing)
-	if all || len(tags) == 0 {
-		return nil, err
-	}
-	in.log.Warn(err.Error())
-	return tags, nil
-}
-
-func missingTags(names []string) error {
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		quoted[i] = strconv.Quote(name)
-	}
-	return fmt.Errorf("tags: Sansan shows the key's user no tag %s: check the spelling, or that it is shared with the user", strings.Join(quoted, ", "))
-}
-
-// explain says what to do about a refused key.
-func explain(err error) error {
-	var e *sansan.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	switch {
-	case e.Unauthorized():
-		return fmt.Errorf("Sansan refuses the key: check api_key (%w)", err)
-	case e.Forbidden():
-		return fmt.Errorf("Sansan gives the key no right to this: check the rights of the key's user, and that the key is not for Data Hub only (%w)", err)
-	}
-	return err
-}
-
-// stop: this does not mend itself soon. A run that was asked for once ends the
-// process; any other is tried again slowly, with the cause logged once, and what
-// the engine is told is later.
-func (in *Input) stop(err, later error) error {
-	err = explain(err)
-	if in.conf.schedule.once {
-		in.ended = true
-		if !oneshot.Fail(err) {
-			in.log.Error(err.Error())
-		}
-		return service.ErrEndOfInput
-	}
-	if in.troubled.IsZero() {
-		in.log.Error(err.Error())
-	}
-	in.troubled, in.cause = time.Now(), err
-	return later
 }
 
 // ReadBatch gives the next page with cards for the pipeline.
@@ -317,23 +173,6 @@ func (in *Input) begin(ctx context.Context) error {
 	return nil
 }
 
-// reach notes what is safe once all that was read is acknowledged. It never goes
-// back: a full read begins far behind the cursor.
-func (in *Input) reach(end bool) {
-	in.reached.Version, in.reached.Asked = cursorVersion, in.asked
-	at := in.run.list.safe()
-	if end {
-		at = in.run.to
-		in.reached.LastRun = in.run.began
-		if in.run.full {
-			in.reached.LastFull = in.run.began
-		}
-	}
-	if at.After(in.reached.Position) {
-		in.reached.Position = at
-	}
-}
-
 // finished says in a line what a run did.
 func (in *Input) finished() {
 	r := in.run
@@ -359,65 +198,6 @@ func (in *Input) messages(cards []sansan.Card) service.MessageBatch {
 		batch[i] = m
 	}
 	return batch
-}
-
-// endTries is how often the last cursor of a run, which may have no successor
-// for long, is written before it is left to the next run.
-const endTries = 5
-
-// acknowledged moves the cursor as far as everything is acknowledged. That it
-// cannot be written is no reason to refuse the cards, which are safe: what is
-// due is written with the next acknowledgement.
-func (in *Input) acknowledged(ctx context.Context, release func() *cursor) {
-	in.cursorMu.Lock()
-	defer in.cursorMu.Unlock()
-	reached := release()
-	if reached == nil || reached.Position.IsZero() || *reached == in.saved {
-		return
-	}
-	if in.conf.readOnly {
-		in.saved = *reached
-		return
-	}
-	tries := 1
-	if !reached.LastRun.Equal(in.saved.LastRun) {
-		tries = endTries
-	}
-	again := in.conf.backoff.Start()
-	for {
-		err := store(ctx, in.res, in.conf.cache, in.conf.key, *reached)
-		if err == nil {
-			in.saved = *reached
-			return
-		}
-		in.metrics.cursorErrors.Incr(1)
-		if tries--; tries > 0 && again.Wait(ctx, 0) == nil {
-			continue
-		}
-		in.log.Warnf("%v; it is written with the next page, until then cards may be read again", err)
-		return
-	}
-}
-
-func (in *Input) position() time.Time {
-	in.cursorMu.Lock()
-	defer in.cursorMu.Unlock()
-	return in.saved.Position
-}
-
-// ConnectionTest asks Sansan once whether it knows the key and the tags.
-func (in *Input) ConnectionTest(ctx context.Context) service.ConnectionTestResults {
-	err := in.client.Me(ctx)
-	if err == nil && len(in.conf.tags) > 0 {
-		var missing []string
-		if _, missing, err = resolve(ctx, in.conf.tags, in.client.Tags); err == nil && len(missing) > 0 {
-			err = missingTags(missing)
-		}
-	}
-	if err != nil {
-		return service.ConnectionTestFailed(explain(err)).AsList()
-	}
-	return service.ConnectionTestSucceeded().AsList()
 }
 
 // Close ends every wait.

@@ -109,7 +109,7 @@ func TestNothingIsLostBetweenProcesses(t *testing.T) {
 			last := time.Time{}
 			for round := 0; len(acknowledged) < len(ids); round++ {
 				require.Less(t, round, 200, "no progress")
-				in := connected(t, w.input(t, "overlap: 0s\nstart_time: \"2026-03-20T00:00:00+09:00\""))
+				in := connected(t, w.input(t, "overlap: 0s\nstart_time: \"2026-03-30T00:00:00+09:00\""))
 				got := pages(t, in)
 				for i := len(got) - 1; i >= 0; i-- {
 					// Later pages first, the one of the round's number never: all behind it has to come again.

@@ -284,9 +284,9 @@ func (l *listing) startOver(ctx context.Context) error {
 }
 
 // safe is the time up to which all cards of a period were given; zero while
-// that is not known.
+// that is not known, since order is not proven.
 func (l *listing) safe() time.Time {
-	if l.query.TagID != "" || l.in.order.broken || l.last.After(l.to) {
+	if l.query.TagID != "" || !l.in.order.proven() || l.last.After(l.to) {
 		return time.Time{}
 	}
 	return l.last

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/redpanda-data/benthos/v4/public/service"
+
 	"sansansatori/plugins/apicall"
 	"sansansatori/plugins/sansan"
 )
@@ -73,5 +75,26 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// sharedTurn waits for the rate limit resource.
+func (in *Input) sharedTurn(ctx context.Context) error {
+	for {
+		var wait time.Duration
+		var limitErr error
+		err := in.res.AccessRateLimit(ctx, in.conf.rateLimit, func(l service.RateLimit) { wait, limitErr = l.Access(ctx) })
+		if err == nil {
+			err = limitErr
+		}
+		if err != nil {
+			return fmt.Errorf("waiting for rate limit %s: %w", in.conf.rateLimit, err)
+		}
+		if wait <= 0 {
+			return nil
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
 	}
 }
