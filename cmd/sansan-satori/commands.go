@@ -14,5 +14,6 @@ func commands() []*cli.Command {
 		healthyCommand(),
 		docsCommand(),
 		sheetCommand(),
+		cardCommand(),
 	}
 }

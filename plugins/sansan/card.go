@@ -41,6 +41,23 @@ type usual struct {
 	Tags           []struct{ ID string }
 }
 
+// ParseCard reads one card as GET /bizCards/{id} gives it, bare or in an envelope.
+func ParseCard(body json.RawMessage) (Card, error) {
+	// Some versions may wrap it, as /persons/{id} does.
+	var wrapped struct {
+		ID, Item, Data json.RawMessage
+	}
+	if json.Unmarshal(body, &wrapped) == nil && wrapped.ID == nil {
+		switch {
+		case wrapped.Item != nil:
+			body = wrapped.Item
+		case wrapped.Data != nil:
+			body = wrapped.Data
+		}
+	}
+	return cardOf(body)
+}
+
 // cardOf reads a card. Wrong types of single fields never fail it.
 func cardOf(raw json.RawMessage) (Card, error) {
 	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) == 0 || first[0] != '{' {

@@ -6,7 +6,6 @@ package sansan
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -152,19 +151,7 @@ func (c *Client) Card(ctx context.Context, id string) (Card, error) {
 	if err != nil {
 		return Card{}, err
 	}
-	// Some versions may wrap it, as /persons/{id} does.
-	var wrapped struct {
-		ID, Item, Data json.RawMessage
-	}
-	if json.Unmarshal(body, &wrapped) == nil && wrapped.ID == nil {
-		switch {
-		case wrapped.Item != nil:
-			body = wrapped.Item
-		case wrapped.Data != nil:
-			body = wrapped.Data
-		}
-	}
-	card, err := cardOf(body)
+	card, err := ParseCard(body)
 	if err != nil || card.ID == "" {
 		return Card{}, unreadable("the answer is not a card")
 	}
