@@ -135,18 +135,35 @@ func TestSecrets(t *testing.T) {
 	})
 	t.Run("keys refused", func(t *testing.T) {
 		t.Parallel()
-		for _, wrong := range []string{"SANSAN_API_KEY", "SATORI_USER_SECRET"} {
-			w := canaryWorld(t)
-			w.Satori.Control(satorisim.Any, satorisim.Times(1, satorisim.FaultEcho()))
-			env := canaryEnv("HTTP_ADDRESS=" + freeAddress(t))
-			if wrong == "SANSAN_API_KEY" {
-				w.Sansan.Configure(func(s *sansansim.Settings) { delete(s.Keys, canaries[wrong]) })
-			} else {
-				w.Satori.Change(func(s *satorisim.Settings) { s.Keys.UserSecret = "another" })
+		// Each service can show what it was sent, no more.
+		echo := func(names ...string) string {
+			text := `{"statusCode":401,"status":401,"message":"unknown:`
+			for _, name := range names {
+				text += " " + canaries[name]
 			}
-			out, err := w.Start(t, "config/sync.yaml", env...).End(t, patience)
+			return text + `"}`
+		}
+		cases := map[string]func(w *link.World){
+			"api_key":     func(w *link.World) { w.Sansan.Configure(func(s *sansansim.Settings) { s.Keys = nil }) },
+			"user_secret": func(w *link.World) { w.Satori.Change(func(s *satorisim.Settings) { s.Keys.UserSecret = "another" }) },
+			"api_key, quoted": func(w *link.World) {
+				w.Sansan.Control(sansansim.Any, func(r *sansansim.Request) bool {
+					r.Send(&sansansim.Answer{Status: 401, Body: []byte(echo("SANSAN_API_KEY"))})
+					return true
+				})
+			},
+			"company_secret, quoted": func(w *link.World) {
+				w.Satori.Control(satorisim.Any, satorisim.FaultAnswer(401, "application/json",
+					echo("SATORI_USER_KEY", "SATORI_USER_SECRET", "SATORI_COMPANY_KEY", "SATORI_COMPANY_SECRET")))
+			},
+		}
+		for name, refuse := range cases {
+			w := canaryWorld(t)
+			refuse(w)
+			out, err := w.Start(t, "config/sync.yaml", canaryEnv("HTTP_ADDRESS="+freeAddress(t))...).End(t, patience)
 			require.Error(t, err)
-			require.Contains(t, out, strings.ToLower(strings.TrimPrefix(wrong, "SANSAN_"))[:3])
+			field, _, _ := strings.Cut(name, ",")
+			require.Contains(t, out, field)
 			nothingLeaked(t, w, out, nil)
 		}
 	})
@@ -169,7 +186,7 @@ func TestSecrets(t *testing.T) {
 // nothingLeaked looks through everything a run has left.
 func nothingLeaked(t *testing.T, w *link.World, out string, pages map[string][]byte) {
 	t.Helper()
-	require.Empty(t, leaks([]byte(out)), "keys in the log")
+	require.Empty(t, leaks([]byte(out)), "keys in the log:\n%s", out)
 	for path, body := range pages {
 		require.Empty(t, leaks(body), "keys in %s", path)
 		people(t, w, path, string(body))
