@@ -25,3 +25,15 @@ func SetVersion(ctx context.Context, s Store, version int) error {
 		return err
 	})
 }
+
+// CheckAsBig looks for damage as Open does in a file too big to read.
+func CheckAsBig(ctx context.Context, path string) error {
+	s := &sqliteStore{path: path, mode: owning}
+	db, err := sql.Open("sqlite", s.url())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	s.db = db
+	return s.explain(s.whole(ctx, 0))
+}

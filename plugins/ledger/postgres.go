@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -194,15 +195,14 @@ func (s *postgresStore) once(ctx context.Context, f func(*sql.Tx) error) error {
 func passing(err error) bool {
 	var said *pq.Error
 	if errors.As(err, &said) {
-		code := said.SQLState()
-		switch code[:2] {
-		case "08", "40": // connection; serialization failure, deadlock
-			return true
-		}
-		switch code {
-		case "57P01", "57P02", "57P03", // the server ends, has crashed, starts
+		switch said.SQLState() {
+		case "40001", "40P01", // serialization failure, deadlock
+			"57P01", "57P02", "57P03", // the server ends, has crashed, starts
 			"25006",          // a standby that is not promoted yet
 			"25P03", "53300": // idle too long; too many connections
+			return true
+		}
+		if strings.HasPrefix(said.SQLState(), "08") { // the connection
 			return true
 		}
 		return false

@@ -150,7 +150,7 @@ func (s *sqliteStore) prepare(ctx context.Context) error {
 		if err := s.truncateWAL(ctx); err != nil { // what a crash left behind
 			return err
 		}
-		if err := s.whole(ctx); err != nil {
+		if err := s.whole(ctx, thoroughUpTo); err != nil {
 			return err
 		}
 	}
@@ -205,7 +205,7 @@ const thoroughUpTo = 64 << 20
 
 // whole looks for damage: a file cut short always, broken pages in files of
 // moderate size. Damage elsewhere shows when a page is read.
-func (s *sqliteStore) whole(ctx context.Context) error {
+func (s *sqliteStore) whole(ctx context.Context, thoroughUpTo int64) error {
 	info, err := os.Stat(s.path)
 	if err != nil || info.Size() == 0 {
 		return err

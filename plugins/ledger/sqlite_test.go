@@ -148,7 +148,10 @@ func TestReadingSQLite(t *testing.T) {
 	b := &bench{Store: s, t: t}
 	b.begin("r", intent("a", "1"))
 	b.settle("r", keys("a"), nil)
-	refusesToWrite(t, openStore(t, reader)) // while the owner is at work
+	during, err := ledger.Open(t.Context(), reader)
+	require.NoError(t, err)
+	refusesToWrite(t, during) // while the owner is at work
+	require.NoError(t, during.Close())
 	require.NoError(t, s.Close())
 
 	before := files(t, cfg)
@@ -326,6 +329,16 @@ func TestDamaged(t *testing.T) {
 			require.ErrorContains(t, err, cfg.DSN)
 			require.ErrorContains(t, err, "restore a backup")
 		})
+	}
+}
+
+// TestBigFileCutShort: of a big file not every page is checked, but its length is.
+func TestBigFileCutShort(t *testing.T) {
+	cfg := ruined(t, func(b []byte) []byte { return b })
+	require.NoError(t, ledger.CheckAsBig(t.Context(), cfg.DSN))
+	for _, missing := range []int{1, 100, 4096, 100_000} {
+		cfg = ruined(t, func(b []byte) []byte { return b[:len(b)-missing] })
+		require.ErrorIs(t, ledger.CheckAsBig(t.Context(), cfg.DSN), ledger.ErrUnusable, "%d bytes", missing)
 	}
 }
 
