@@ -177,3 +177,28 @@ func TestMailServerThatIsDown(t *testing.T) {
 	subject, _ := s.arrives(t)
 	require.Equal(t, "[Sansan→SATORI] 書き込めなかった顧客 1件", subject)
 }
+
+// The daily mail says what the journal says.
+func TestDailyMail(t *testing.T) {
+	w := newWorld(t)
+	refuse(w, "だめ", "r@example.jp")
+	for _, name := range []string{"a", "b", "r"} {
+		w.Sansan.Put(sampleCard(name + "@example.jp"))
+	}
+	s := newMailServer(t, "127.0.0.1:0")
+	daily := func() {
+		beside := *w
+		beside.Set = nil
+		beside.Start(t, "config/operations/daily_mail.yaml", "DAILY_SCHEDULE=@every 1s", "SANSAN_SATORI="+link.Binary(t),
+			"MAIL_SERVER="+s.address, "MAIL_TLS=none", "MAIL_FROM=link@example.co.jp", "MAIL_TO=ops@example.co.jp,marketing@example.co.jp")
+	}
+	w.Once(t)
+	daily()
+	subject, text := s.arrives(t)
+	require.Equal(t, "[Sansan→SATORI] 昨日からの連携結果", subject)
+	require.NotContains(t, text, "example.jp", "nobody is named")
+	t.Log(text)
+	counts := reasons(t, w)
+	require.Equal(t, map[string]int{"register new": 2, "failed だめ": 1}, counts)
+	require.Regexp(t, `(?m)^.*新規.*\b2\b|\b2\b.*新規`, text)
+}
