@@ -18,8 +18,8 @@ import (
 //     claims in one transaction. So a process is gone as a whole or not at all.
 //   - A process whose lease ran out but was not buried just renews it. One that
 //     was buried gets ErrLost for what it had and goes on under a new name.
-//   - Begin locks lease and claims while it records. Who claims after that sees
-//     what it recorded.
+//   - Begin locks its claims while it records, so nobody can bury this process
+//     meanwhile. Who claims after that sees what it recorded.
 
 // tenant is the name under which a process has its lease.
 type tenant struct {
@@ -218,9 +218,6 @@ func (s *postgresStore) Begin(ctx context.Context, req Request) error {
 	}
 	list := s.list(keys)
 	err = s.retrying(ctx, func(tx *sql.Tx) error {
-		if err := s.alive(ctx, tx); err != nil {
-			return err
-		}
 		var mine int
 		err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM ledger_claim
 			WHERE owner = $2 AND customer`+s.among("$1")+` ORDER BY customer FOR SHARE) AS mine`, list, s.owner()).Scan(&mine)
