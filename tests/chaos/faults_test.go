@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,6 +239,7 @@ func TestRefusedRows(t *testing.T) {
 // TestEndless: a service that never gets any further does not keep a run for
 // ever, nor does it end it as if all were well.
 func TestEndless(t *testing.T) {
+	const soon = "input.sansan_input.backoff.max_elapsed_time=2s" // instead of 15m
 	cases := map[string]func(*sansansim.Settings){
 		"the same page for ever": func(s *sansansim.Settings) { s.RepeatFromPage = 1; s.TokenUses = 1 },
 	}
@@ -245,6 +247,7 @@ func TestEndless(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(s *sansansim.Settings, _ *satorisim.Settings) { change(s) })
+			w.Set = append(slices.Clone(w.Set), soon)
 			_, _ = w.Start(t, "config/sync.yaml").End(t, patience)
 			require.Less(t, w.Sansan.Count(sansansim.Any), 2000)
 		})
@@ -252,6 +255,7 @@ func TestEndless(t *testing.T) {
 	t.Run("empty pages for ever", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, nil)
+		w.Set = append(slices.Clone(w.Set), soon)
 		n := 0
 		w.Sansan.Control(sansansim.Cards, func(r *sansansim.Request) bool {
 			n++ // one request at a time
