@@ -164,7 +164,7 @@ func TestChaosCrash(t *testing.T) {
 	link.Binary(t)
 	all := &tally{killed: map[string]int{}}
 	t.Run("seeds", func(t *testing.T) {
-		for seed := range seeds(t, 12) {
+		for seed := range seeds(t, 10) {
 			t.Run(strconv.Itoa(seed), func(t *testing.T) {
 				t.Parallel()
 				crash(t, uint64(seed), all)
