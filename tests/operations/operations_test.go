@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,6 +71,7 @@ type letter struct{ from, to, data string }
 type mailServer struct {
 	address string
 	letters chan letter
+	refuses atomic.Bool // takes no mail, for good
 
 	listener net.Listener
 	wg       sync.WaitGroup
@@ -121,6 +123,10 @@ func (s *mailServer) serve(conn net.Conn) {
 			say("250-mail.test\r\n250 8BITMIME")
 		case "MAIL":
 			l = letter{from: rest}
+			if s.refuses.Load() {
+				say("550 no")
+				continue
+			}
 			say("250 OK")
 		case "RCPT":
 			l.to += rest
