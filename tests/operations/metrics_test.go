@@ -155,8 +155,8 @@ func TestEveryMetricThatIsNamedExists(t *testing.T) {
 
 func TestMetricsIn(t *testing.T) {
 	for expr, names := range map[string][]string{
-		`sum by (kind, class) (rate(a_total{x="y"}[5m])) > 0`:           {"a_total"},
-		`time() - max(a_b)`:                                             {"a_b"},
+		`sum by (kind, class) (rate(a_total{x="y"}[5m])) > 0`: {"a_total"},
+		`time() - max(a_b)`: {"a_b"},
 		`(a unless c_d offset 30m) > 0 or aa_b unless sum(e_f{g!~"h"})`: {"c_d", "aa_b", "e_f"},
 	} {
 		require.Equal(t, names, metricsIn(expr), expr)
