@@ -64,15 +64,25 @@ func lintField(field string, v any) []any {
 			return says(`: once is no schedule here: use one such as "0 3 * * SUN", or leave it empty for never`)
 		}
 	case siFieldPageSize:
+		if isText && !numeric(text) {
+			return says(": %q is no number", text)
+		}
 		if isNumber && (n < 1 || n > maxPageSize) {
 			return says(" must be from 1 to %d", maxPageSize)
 		}
 	case siFieldRate, siFieldCheckpointLimit:
+		if isText && !numeric(text) {
+			return says(": %q is no number", text)
+		}
 		if isNumber && n <= 0 {
 			return says(" must be above 0")
 		}
 	case siFieldOverlap, siFieldTimeout:
-		if d, err := time.ParseDuration(text); err == nil && (d < 0 || d == 0 && field == siFieldTimeout) {
+		d, err := time.ParseDuration(text)
+		if isText && err != nil {
+			return says(": %q is no duration, such as 90s or 10m", text)
+		}
+		if isText && (d < 0 || d == 0 && field == siFieldTimeout) {
 			return says(": %s is no time to wait", text)
 		}
 	case siFieldBackoff:
@@ -124,6 +134,12 @@ func lintBackoff(v any) (lints []any) {
 		lints = append(lints, fmt.Sprintf("%s: %s is longer than %s", siFieldBackoff, siFieldBackoffInitial, siFieldBackoffMax))
 	}
 	return lints
+}
+
+// numeric: a text that a variable gave may be a number.
+func numeric(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil
 }
 
 func number(v any) (float64, bool) {
