@@ -64,17 +64,23 @@ func TestWrongKeys(t *testing.T) {
 	}
 }
 
-// TestRightsAreMissing: SATORI's rights gate each call: 403 is every customer's
-// dead letter, not an endless retry.
+// TestRightsAreMissing: SATORI's rights gate each call. Where all calls are
+// refused a run ends and says so; it does not retry for ever.
 func TestRightsAreMissing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(_ *sansansim.Settings, s *satorisim.Settings) {
 		s.Forbidden = []satorisim.Kind{satorisim.BulkRegistration, satorisim.BulkUpsert, satorisim.SingleRegistration, satorisim.SingleUpsert}
 	})
-	_, _ = w.Start(t, "config/sync.yaml").End(t, patience)
+	out, err := w.Start(t, "config/sync.yaml").End(t, patience)
+	require.Error(t, err, out)
+	require.Contains(t, out, "failed")
 	require.Zero(t, w.Satori.Len())
-	require.NotEmpty(t, linesOf(t, w.Dir+"/dead_letters.jsonl"))
-	whole(t, w)
+	require.Less(t, len(w.Satori.Requests()), 50)
+
+	// With the rights given all is written.
+	w.Satori.Change(func(s *satorisim.Settings) { s.Forbidden = nil })
+	w.Once(t)
+	promised(t, w, undisturbed(t))
 }
 
 // TestWrongKeysForever: with a schedule the link is not ready, looks again
