@@ -64,16 +64,10 @@ func lintField(field string, v any) []any {
 			return says(`: once is no schedule here: use one such as "0 3 * * SUN", or leave it empty for never`)
 		}
 	case siFieldPageSize:
-		if isText && !numeric(text) {
-			return says(": %q is no number", text)
-		}
 		if isNumber && (n < 1 || n > maxPageSize) {
 			return says(" must be from 1 to %d", maxPageSize)
 		}
 	case siFieldRate, siFieldCheckpointLimit:
-		if isText && !numeric(text) {
-			return says(": %q is no number", text)
-		}
 		if isNumber && n <= 0 {
 			return says(" must be above 0")
 		}
@@ -134,12 +128,6 @@ func lintBackoff(v any) (lints []any) {
 		lints = append(lints, fmt.Sprintf("%s: %s is longer than %s", siFieldBackoff, siFieldBackoffInitial, siFieldBackoffMax))
 	}
 	return lints
-}
-
-// numeric: a text that a variable gave may be a number.
-func numeric(text string) bool {
-	_, err := strconv.ParseFloat(text, 64)
-	return err == nil
 }
 
 func number(v any) (float64, bool) {

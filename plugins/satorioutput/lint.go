@@ -1,8 +1,10 @@
 package satorioutput
 
 import (
+	"fmt"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/bloblang"
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -40,11 +42,24 @@ func init() {
 		})
 }
 
+// lintDurations complains about texts that are no durations: the engine would
+// only do so at the start.
+func lintDurations(conf map[string]any) (lints []any) {
+	for _, field := range []string{soFieldLinger, soFieldPollInterval, soFieldJobTimeout, soFieldTimeout} {
+		if text, ok := conf[field].(string); ok {
+			if _, err := time.ParseDuration(text); err != nil {
+				lints = append(lints, fmt.Sprintf("%s: %q is no duration, such as 90s or 10m", field, text))
+			}
+		}
+	}
+	return lints
+}
+
 func lintConfig(conf map[string]any) []any {
 	fields, _ := conf[soFieldFields].(map[string]any)
 	master, _ := conf[soFieldCustomItems].(string)
 	overwrite, _ := conf[soFieldOverwrite].(string)
-	var lints []any
+	lints := lintDurations(conf)
 	for _, l := range items.Lint(fields, master, overwrite, os.ReadFile) {
 		lints = append(lints, l)
 	}
