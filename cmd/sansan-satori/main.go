@@ -73,6 +73,7 @@ func options(args []string) []service.CLIOptFunc {
 		service.CLIOptSetVersion(version, dateBuilt),
 		service.CLIOptSetBinaryName("sansan-satori"),
 		service.CLIOptSetProductName("sansan-satori"),
+		service.CLIOptSetDocumentationURL("https://docs.redpanda.com/redpanda-connect"),
 		service.CLIOptSetMainSchemaFrom(func() *service.ConfigSchema { return schema }),
 		service.CLIOptSetDefaultConfigPaths("/sansan-satori.yaml", "/redpanda-connect.yaml"),
 		service.CLIOptSetEnvVarLookup(lookupEnv),
