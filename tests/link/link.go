@@ -49,6 +49,13 @@ func Binary(tb testing.TB) string {
 	return path
 }
 
+// Clean removes the binary, at the end of a TestMain.
+func Clean() {
+	if path, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+}
+
 // World is both services and the folder the link keeps its state in.
 type World struct {
 	Sansan  *sansansim.Sim
