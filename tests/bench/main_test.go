@@ -1,0 +1,14 @@
+package bench
+
+import (
+	"os"
+	"testing"
+
+	"sansansatori/tests/link"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	link.Clean()
+	os.Exit(code)
+}
