@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package pgtest
+
+import "syscall"
+
+// endWithParent: only Linux tells a child.
+func endWithParent(*syscall.SysProcAttr) {}
