@@ -27,11 +27,15 @@ func Root() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
+// built is the folder of the binary, once there is one.
+var built string
+
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "sansan-satori-binary-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "sansan-satori")
 	cmd := exec.Command("go", "build", "-o", path, "./cmd/sansan-satori")
 	cmd.Dir = Root()
@@ -51,8 +55,8 @@ func Binary(tb testing.TB) string {
 
 // Clean removes the binary, at the end of a TestMain.
 func Clean() {
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 }
 
