@@ -226,8 +226,9 @@ const introEN = `<!-- Written by a test: UPDATE_GOLDEN=1 go test ./tests/golden 
 ` + "`sansan-satori lint config/sync.yaml`" + ` names the place (line, column), what is wrong, and the way out. Each line below was
 tried on the shipped pipeline by a test, which also holds that no message of ours is missing here.
 
-One thing lint does not see: a text where a number belongs (` + "`page_size: many`" + `). The engine checks it when the link starts,
-and until it is mended lint is silent about the rest of that component too; ` + "`sansan-satori check`" + ` builds the components, and says it.
+One thing lint does not see, since the engine's linter does not check numbers: a text where a number belongs
+(` + "`page_size: many`" + `). The link then ends at its start and names the field and the line; until it is mended, lint is silent
+about the rest of that component too.
 ([日本語](lint.ja.md))
 `
 
@@ -237,8 +238,9 @@ const introJA = `<!-- Written by a test: UPDATE_GOLDEN=1 go test ./tests/golden 
 ` + "`sansan-satori lint config/sync.yaml`" + ` は、場所（行、列）、誤り、直し方を示します。次の表はすべて、出荷時の構成を実際に壊して
 試した結果です。表にない独自の表示がないことも、テストで確かめています。
 
-lint が見ないものが1つあります。数値の場所に文字列がある場合（` + "`page_size: many`" + `）です。起動時にエンジンが誤りを示しますが、
-直すまで lint はその部品の他の誤りも示しません。` + "`sansan-satori check`" + ` は部品を実際に組み立て、誤りを示します。([English](lint.md))
+lint が見ないものが1つあります。数値の場所にある文字列（` + "`page_size: many`" + `）です（エンジンの lint が数値を確かめないため）。
+連携は起動時にフィールドと行を示して終了します。直すまで、lint はその部品の他の誤りも示しません。
+([English](lint.md))
 `
 
 // What lint says is written down, word by word.
