@@ -100,16 +100,32 @@ func (o *Output) handle(ctx context.Context, group []*waiting) {
 		o.release(ctx, plan.Rows)
 		return
 	}
-	if !o.writeRows(ctx, plan.Rows, of) {
+	err = o.writeRows(ctx, plan.Rows, of)
+	switch {
+	case errors.Is(err, errStop):
 		o.refuseAll(plan, of)
 		o.release(ctx, plan.Rows)
-		return
+	case errors.Is(err, ledger.ErrLost):
+		// Another process has taken customers over: all are claimed and
+		// looked at anew. What was written by then is found unchanged.
+		o.release(ctx, plan.Rows)
+		o.queue.again(undecided(plan, of))
+	case err == nil:
+		o.queue.again(undecided(decide.Result{Later: plan.Later}, of))
 	}
-	later := make([]*waiting, len(plan.Later))
-	for i, card := range plan.Later {
-		later[i] = of[card]
+}
+
+// undecided are the cards of a plan that are not settled at once.
+func undecided(plan decide.Result, of map[*decide.Card]*waiting) (cards []*waiting) {
+	for _, row := range plan.Rows {
+		for _, card := range row.Cards {
+			cards = append(cards, of[card])
+		}
 	}
-	o.queue.again(later)
+	for _, card := range plan.Later {
+		cards = append(cards, of[card])
+	}
+	return cards
 }
 
 // claim reserves the group's customers; the cards of those another process is
@@ -215,23 +231,13 @@ func (o *Output) refuseAll(plan decide.Result, of map[*decide.Card]*waiting) {
 	if o.ctx.Err() != nil {
 		return
 	}
-	var back []*waiting
-	for _, row := range plan.Rows {
-		for _, card := range row.Cards {
-			back = append(back, of[card])
-		}
-	}
-	for _, card := range plan.Later {
-		back = append(back, of[card])
-	}
-	back = append(back, o.queue.drain()...)
-	for _, w := range back {
+	for _, w := range append(undecided(plan, of), o.queue.drain()...) {
 		o.queue.finish(w, service.ErrNotConnected)
 	}
 }
 
-// writeRows sends rows, verb by verb. False when all writing has to stop.
-func (o *Output) writeRows(ctx context.Context, rows []*decide.Row, of map[*decide.Card]*waiting) bool {
+// writeRows sends rows, verb by verb.
+func (o *Output) writeRows(ctx context.Context, rows []*decide.Row, of map[*decide.Card]*waiting) error {
 	byVerb := map[string][]*decide.Row{}
 	for _, row := range rows {
 		byVerb[row.Verb] = append(byVerb[row.Verb], row)
@@ -239,14 +245,10 @@ func (o *Output) writeRows(ctx context.Context, rows []*decide.Row, of map[*deci
 	for _, verb := range []string{decide.VerbRegistration, decide.VerbUpsert} {
 		for _, part := range o.parts(byVerb[verb]) {
 			s := &sending{o: o, verb: verb, of: of}
-			err := s.send(ctx, part)
-			if errors.Is(err, errStop) {
-				return false
-			}
-			if err != nil {
-				return true // ctx ended
+			if err := s.send(ctx, part); err != nil {
+				return err
 			}
 		}
 	}
-	return true
+	return nil
 }

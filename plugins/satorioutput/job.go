@@ -154,7 +154,7 @@ func (o *Output) resume(ctx context.Context) error {
 			continue // the intents stay open: what may have been written counts as held
 		}
 		confirmed, withdrawn := told(req.Intents, job)
-		if err := o.store.Settle(ctx, req.ID, confirmed, withdrawn); err != nil {
+		if err := o.store.Settle(ctx, req.ID, confirmed, withdrawn); err != nil && !errors.Is(err, ledger.ErrLost) {
 			return err
 		}
 	}

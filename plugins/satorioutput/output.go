@@ -248,7 +248,8 @@ func (o *Output) Close(ctx context.Context) error {
 }
 
 // persist does what must not fail for a passing reason (a full disk, a database
-// that restarts): it tries until it is done or ctx ends.
+// that restarts): it tries until it is done or ctx ends. Only a claim that
+// another process has taken is given back, as ledger.ErrLost.
 func (o *Output) persist(ctx context.Context, do func(context.Context) error) error {
 	retry := o.conf.backoff
 	retry.MaxElapsed = 0
@@ -256,7 +257,7 @@ func (o *Output) persist(ctx context.Context, do func(context.Context) error) er
 	said := ""
 	for {
 		err := do(ctx)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || errors.Is(err, ledger.ErrLost) {
 			return errors.Join(err, ctx.Err())
 		}
 		if text := err.Error(); text != said {

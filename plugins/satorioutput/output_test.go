@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"sansansatori/plugins/ledger"
 	"sansansatori/plugins/oneshot"
 	"sansansatori/tests/satorisim"
 )
@@ -353,6 +354,36 @@ func TestTooManyFailuresStopEverything(t *testing.T) {
 	require.Len(t, failures(t, out.WriteBatch(t.Context(), batch), batch), 80)
 	require.ErrorIs(t, out.WriteBatch(t.Context(), many(1)), service.ErrNotConnected)
 	require.ErrorContains(t, out.Connect(t.Context()), "80 of 120 customers failed")
+}
+
+// losing is a ledger whose claims another process takes, once at each step.
+type losing struct {
+	ledger.Store
+	begin, settle sync.Once
+}
+
+func (l *losing) Begin(ctx context.Context, req ledger.Request) (err error) {
+	l.begin.Do(func() { err = ledger.ErrLost })
+	if err != nil {
+		return err
+	}
+	return l.Store.Begin(ctx, req)
+}
+
+func (l *losing) Settle(ctx context.Context, id string, confirmed, withdrawn []ledger.Key) (err error) {
+	l.settle.Do(func() { err = ledger.ErrLost })
+	if err != nil {
+		return err
+	}
+	return l.Store.Settle(ctx, id, confirmed, withdrawn)
+}
+
+func TestLostClaimsAreClaimedAnew(t *testing.T) {
+	b := newBench(t, nil)
+	out := b.open()
+	out.store = &losing{Store: out.store}
+	require.NoError(t, out.WriteBatch(t.Context(), many(20)))
+	require.Equal(t, 20, b.satori.Len())
 }
 
 func TestTwoProcessesOnOneLedger(t *testing.T) {

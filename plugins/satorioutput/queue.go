@@ -97,13 +97,23 @@ func (q *queue) add(pages []page, cards []*waiting) {
 	q.wake()
 }
 
-// again puts cards back that could not be decided or written yet.
+// again puts cards back that could not be decided or written yet; those that are
+// finished or wait already stay as they are.
 func (q *queue) again(cards []*waiting) {
 	if len(cards) == 0 {
 		return
 	}
 	q.mu.Lock()
-	q.cards = append(q.cards, cards...)
+	here := make(map[*waiting]bool, len(q.cards))
+	for _, w := range q.cards {
+		here[w] = true
+	}
+	for _, w := range cards {
+		if w.call != nil && !here[w] {
+			here[w] = true
+			q.cards = append(q.cards, w)
+		}
+	}
 	q.mu.Unlock()
 	q.wake()
 }
