@@ -195,7 +195,7 @@ func TestKeysAsFiles(t *testing.T) {
 			env = append(env, name+"=", name+"_FILE="+file)
 		}
 	}
-	require.Len(t, env, 10)
+	require.GreaterOrEqual(t, len(env), 10)
 	w.Once(t, env...)
 	require.Equal(t, 1, w.Satori.Len())
 }

@@ -91,8 +91,15 @@ func TestEveryMetricThatIsNamedExists(t *testing.T) {
 	listening(t, w, "config/sync.yaml", "SCHEDULE=@every 500ms", "HTTP_ADDRESS="+address)
 	beside := *w
 	beside.Set = []string{"http.enabled=true"}
-	beside.Start(t, "config/operations/mail.yaml", "LINK_URL=http://"+address, "MAIL_HTTP_ADDRESS="+mail, "MAIL_EVERY=@every 300ms",
+	teller := beside.Start(t, "config/operations/mail.yaml", "LINK_URL=http://"+address, "MAIL_HTTP_ADDRESS="+mail, "MAIL_EVERY=@every 300ms",
 		"MAIL_SERVER="+server, "MAIL_TLS=none", "MAIL_FROM=link@example.co.jp", "MAIL_TO=ops@example.co.jp")
+	t.Cleanup(func() {
+		if t.Failed() {
+			teller.Kill()
+			out, _ := teller.End(t, endsWithin)
+			t.Log(out)
+		}
+	})
 	backup := freeAddress(t)
 	beside.Start(t, "config/backup.yaml", "BACKUP_HTTP_ADDRESS="+backup, "BACKUP_SCHEDULE=@every 1s", "BACKUP_DIR="+filepath.Join(w.Dir, "journal.jsonl"), "SANSAN_SATORI="+link.Binary(t))
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,12 @@ import (
 )
 
 const endsWithin = time.Minute
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	link.Clean()
+	os.Exit(code)
+}
 
 func newWorld(t *testing.T) *link.World {
 	t.Helper()
