@@ -22,7 +22,8 @@ type Explanation struct {
 	Card      string      `json:"card_id"`
 	Updated   string      `json:"updated_time"`
 	Input     string      `json:"input"`
-	Outside   []string    `json:"outside_of,omitempty"` // fields of sansan_input that leave the card out
+	Outside   []string    `json:"outside_of,omitempty"`          // fields of sansan_input that leave the card out
+	LeftOut   []string    `json:"processors_left_out,omitempty"` // they reach outside
 	Rule      Rule        `json:"rule"`
 	Customers []Explained `json:"customers"` // none: the mapping leaves the card out
 }
@@ -52,7 +53,7 @@ func Explain(ctx context.Context, w Way, body []byte) (*Explanation, error) {
 	if err := decoder.Decode(&content); err != nil {
 		return nil, errors.New("reading the card: it is not a JSON object")
 	}
-	e := &Explanation{Card: card.ID, Updated: card.UpdatedText, Input: w.Label}
+	e := &Explanation{Card: card.ID, Updated: card.UpdatedText, Input: w.Label, LeftOut: w.LeftOut()}
 	if e.Outside, err = w.leftOut(card, content); err != nil {
 		return nil, err
 	}
@@ -130,6 +131,9 @@ func (e *Explanation) WriteText(out io.Writer, lang report.Lang) error {
 	say(t("名刺 %s（更新 %s、入力 %s）", "Card %s (updated %s, input %s)"), e.Card, e.Updated, e.Input)
 	for _, field := range e.Outside {
 		say(t("範囲外: `%s` の指定に合わないため、この名刺は読み込まれない。", "Out of range: `%s` leaves this card out, it would not be read."), field)
+	}
+	if len(e.LeftOut) > 0 {
+		say(t("外部に接続する処理は実行していない: %s", "Processors that reach outside were not run: %s"), strings.Join(e.LeftOut, ", "))
 	}
 	if len(e.Customers) == 0 {
 		say("%s", t("処理で除外される: 顧客にならない。", "The processing leaves this card out: no customer."))

@@ -24,8 +24,9 @@ type Sheet struct {
 	// Unlinked are items that the mapping gives and that are not writable: each
 	// customer that carries one would fail.
 	Unlinked []string
-	Dropped  bool   // the mapping leaves cards out
-	Failed   string // the mapping failed on a probe card
+	Dropped  bool     // the mapping leaves cards out
+	Failed   string   // the mapping failed on a probe card
+	LeftOut  []string // processors that were not tried, since they reach outside
 }
 
 // Range is what one sansan_input reads (登録データの範囲) and when (連携タイミング).
@@ -91,6 +92,7 @@ func Draw(ctx context.Context, p *pipelinefile.Pipeline) (*Sheet, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.LeftOut = w.LeftOut()
 		s.Dropped = s.Dropped || f.dropped
 		if f.err != nil {
 			s.Failed = f.err.Error()

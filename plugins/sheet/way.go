@@ -119,6 +119,48 @@ type Customer struct {
 	Err     error          // a processor failed
 }
 
+// outward are processors that call or wait for something outside, or remember cards: thousands of
+// probes must not, and a look must not write.
+var outward = []string{
+	"command", "crash", "dedupe", "http", "nats_kv", "nats_request_reply", "rate_limit", "redis", "redis_script", "redpanda_data_transform",
+	"schema_registry_decode", "schema_registry_encode", "sleep", "sql", "sql_insert", "sql_raw", "sql_select", "subprocess",
+}
+
+// inward copies processors with none in the place of outward ones, and notes
+// their names.
+func inward(v any, note func(string)) any {
+	switch v := v.(type) {
+	case map[string]any:
+		copied := make(map[string]any, len(v))
+		for key, value := range v {
+			if conf, ok := value.(map[string]any); slices.Contains(outward, key) && (ok && len(conf) > 0 || key == "sleep") {
+				if note != nil {
+					note(key)
+				}
+				key, value = "noop", map[string]any{}
+			}
+			copied[key] = inward(value, note)
+		}
+		return copied
+	case []any:
+		copied := make([]any, len(v))
+		for i, each := range v {
+			copied[i] = inward(each, note)
+		}
+		return copied
+	}
+	return v
+}
+
+// LeftOut names the processors that are not run, since they reach outside.
+func (w Way) LeftOut() (names []string) {
+	note := func(name string) { names = append(names, name) }
+	inward(w.processors, note)
+	inward(w.pipeline.Root["processor_resources"], note)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Card as it enters a pipeline.
 type Card struct {
 	ID, Updated string
@@ -200,7 +242,7 @@ func (w Way) build(builder *service.StreamBuilder) error {
 	resources := map[string]any{}
 	for _, section := range []string{"processor_resources", "rate_limit_resources"} {
 		if list, ok := w.pipeline.Root[section].([]any); ok {
-			resources[section] = list
+			resources[section] = inward(list, nil)
 		}
 	}
 	var caches []any
@@ -220,7 +262,7 @@ func (w Way) build(builder *service.StreamBuilder) error {
 		}
 	}
 	for _, processor := range w.processors {
-		text, err := pipelinefile.Marshal(processor)
+		text, err := pipelinefile.Marshal(inward(processor, nil))
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -41,11 +42,15 @@ func TestMain(m *testing.M) {
 	}
 }
 
+var schema = sync.OnceValue(func() *service.ConfigSchema {
+	return service.GlobalEnvironment().FullConfigSchema("", "")
+})
+
 // pipeline reads one of the shipped configurations, or a text.
 func pipeline(t *testing.T, path string) *pipelinefile.Pipeline {
 	t.Helper()
 	p, err := pipelinefile.Load(t.Context(), pipelinefile.Source{
-		Path: path, Schema: service.GlobalEnvironment().FullConfigSchema("", ""),
+		Path: path, Schema: schema(),
 		Lookup: func(_ context.Context, name string) (string, bool) {
 			if name == "DATA_DIR" {
 				return t.TempDir(), true
@@ -136,6 +141,27 @@ func TestOddWays(t *testing.T) {
 	require.ErrorIs(t, err, errNoInput)
 	_, err = Ways(&pipelinefile.Pipeline{Root: map[string]any{"input": map[string]any{"sansan_input": map[string]any{}}}})
 	require.ErrorIs(t, err, errNoOutput)
+}
+
+// A look calls nobody and waits for nothing.
+func TestNothingOutsideIsReached(t *testing.T) {
+	p := &pipelinefile.Pipeline{Root: map[string]any{
+		"input":  map[string]any{"sansan_input": map[string]any{}},
+		"output": map[string]any{"satori_output": map[string]any{}},
+		"pipeline": map[string]any{"processors": []any{
+			map[string]any{"branch": map[string]any{"processors": []any{map[string]any{"label": "ask", "http": map[string]any{"url": "http://127.0.0.1:1"}}}}},
+			map[string]any{"resource": "slow"},
+			map[string]any{"mapping": `root.http = "stays"`},
+		}},
+		"processor_resources": []any{map[string]any{"label": "slow", "sleep": map[string]any{"duration": "1h"}}},
+	}}
+	ways, err := Ways(p)
+	require.NoError(t, err)
+	require.Equal(t, []string{"http", "sleep"}, ways[0].LeftOut())
+	became, err := ways[0].Lead(t.Context(), []Card{{Content: map[string]any{}}})
+	require.NoError(t, err)
+	require.NoError(t, became[0][0].Err)
+	require.Equal(t, map[string]any{"http": "stays"}, became[0][0].Items)
 }
 
 func TestFailuresStayWithTheirCard(t *testing.T) {
