@@ -16,6 +16,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
 
 	"sansansatori/plugins/items"
 )
@@ -46,7 +47,7 @@ func inFields(line string) (from, to string) {
 	return addressLine, addressLine + "            " + line + "\n"
 }
 func withMaster(line string) (from, to string) {
-	return dateLine, dateLine + "            " + line + "\n          custom_items: tests/golden/testdata/master.csv\n"
+	return "          fields:\n", "          custom_items: tests/golden/testdata/master.csv\n          fields:\n            " + line + "\n"
 }
 func asRule(text string) (from, to string) { return ruleLine, "overwrite: '" + text + "'" }
 
@@ -155,12 +156,26 @@ var schema = sync.OnceValue(func() *service.ConfigSchema {
 })
 
 // said lints the shipped pipeline with one thing broken.
-func (b breaking) said(t *testing.T) (lints []string) {
+func (b breaking) said(t *testing.T) []string {
 	t.Helper()
-	content, err := os.ReadFile(shipped)
+	lints, applies := b.in(t, shipped)
+	require.True(t, applies, b.en)
+	return lints
+}
+
+// in lints a pipeline with one thing broken; false when it has no such line.
+func (b breaking) in(t *testing.T, config string) (lints []string, applies bool) {
+	t.Helper()
+	content, err := os.ReadFile(config)
 	require.NoError(t, err)
-	require.Contains(t, string(content), b.from, b.en)
+	if !strings.Contains(string(content), b.from) {
+		return nil, false
+	}
 	text := strings.Replace(string(content), b.from, b.to, 1)
+	var parsed map[string]any
+	if err := yaml.Unmarshal([]byte(text), &parsed); err != nil && strings.Contains(err.Error(), "already defined") {
+		return nil, false // the pipeline has such a line itself
+	}
 	if b.bulk {
 		text = strings.Replace(text, ledgerLine, "          api: bulk\n"+ledgerLine, 1)
 	}
@@ -178,7 +193,7 @@ func (b breaking) said(t *testing.T) (lints []string) {
 			lints = append(lints, said)
 		}
 	}
-	return lints
+	return lints, true
 }
 
 // warned are configurations that are allowed and seldom meant.
@@ -295,4 +310,38 @@ func complete(t *testing.T, all string) {
 		}
 	}
 	require.Greater(t, checked, 30)
+}
+
+var position = regexp.MustCompile(`^\(\d+,\d+\) |line \d+`)
+
+// What is tried on the first pipeline is said of each that is shipped, in the
+// same words.
+func TestEveryShippedPipelineBreaks(t *testing.T) {
+	placeless := func(lints []string) (all []string) {
+		for _, lint := range lints {
+			all = append(all, position.ReplaceAllString(lint, ""))
+		}
+		return all
+	}
+	names := []string{"daily", "department", "departments", "exhibition", "replay"}
+	tried := map[string]int{}
+	for i, s := range sections {
+		for _, b := range s.breakings {
+			said := placeless(b.said(t))
+			for _, name := range names {
+				lints, applies := b.in(t, "config/"+name+".yaml")
+				if !applies {
+					continue
+				}
+				tried[name]++
+				require.NotEmpty(t, lints, "%s: %s", name, b.en)
+				if i > 0 { // the engine's own words depend on the lines around
+					require.Contains(t, placeless(lints), said[0], "%s: %s", name, b.en)
+				}
+			}
+		}
+	}
+	for _, name := range names {
+		require.GreaterOrEqual(t, tried[name], 20, name)
+	}
 }
