@@ -22,7 +22,7 @@ var (
 
 // memoryLimit is a soft limit unless GOMEMLIMIT says otherwise: what is read
 // ahead is bounded by count, this keeps its garbage small as well.
-const memoryLimit = 270 << 20
+const memoryLimit = 310 << 20
 
 // lastMoment is how long an orderly end may take once a run cannot go on.
 const lastMoment = 5 * time.Second

@@ -380,8 +380,11 @@ func (l *losing) Settle(ctx context.Context, id string, confirmed, withdrawn []l
 
 func TestLostClaimsAreClaimedAnew(t *testing.T) {
 	b := newBench(t, nil)
-	out := b.open()
+	out, err := newOutput(b.config(), service.MockResources())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = out.Close(context.Background()) })
 	out.store = &losing{Store: out.store}
+	require.NoError(t, out.Connect(t.Context()))
 	require.NoError(t, out.WriteBatch(t.Context(), many(20)))
 	require.Equal(t, 20, b.satori.Len())
 }
