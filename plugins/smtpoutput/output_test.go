@@ -295,13 +295,14 @@ func TestMissedIsToldWhenMailWorksAgain(t *testing.T) {
 
 func TestBusyOnce(t *testing.T) {
 	var lost atomic.Bool
-	s := newMailServer(t, nil)
-	s.reply = func(line string) string {
-		if line == "MAIL FROM:<link@example.co.jp> BODY=8BITMIME" && lost.CompareAndSwap(false, true) {
-			return "421 closing"
+	s := newMailServer(t, func(s *mailServer) {
+		s.reply = func(line string) string {
+			if line == "MAIL FROM:<link@example.co.jp> BODY=8BITMIME" && lost.CompareAndSwap(false, true) {
+				return "421 closing"
+			}
+			return ""
 		}
-		return ""
-	}
+	})
 	o := outputOf(t, s, "period: 0s")
 	w := watch(o)
 	require.NoError(t, o.WriteBatch(t.Context(), batchOf(failed1)))
