@@ -184,7 +184,7 @@ func (o *Output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 	}
 	o.queue.add(pages, cards)
 	if err := o.persist(ctx, func(ctx context.Context) error { return o.record(ctx, entries) }); err != nil {
-		o.abandon(c)
+		o.queue.drop(c)
 		return err
 	}
 	for k, i := range at {
@@ -196,7 +196,7 @@ func (o *Output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 	select {
 	case <-c.done:
 	case <-ctx.Done():
-		o.abandon(c)
+		o.queue.drop(c)
 		return ctx.Err()
 	case <-o.ctx.Done():
 		return service.ErrNotConnected
@@ -208,8 +208,6 @@ func (o *Output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 	}
 	return c.batchError(batch)
 }
-
-func (o *Output) abandon(c *call) { o.queue.drop(c) }
 
 // record journals decisions and counts them.
 func (o *Output) record(ctx context.Context, entries []entry) error {
