@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sansansatori/plugins/report"
+	"sansansatori/plugins/sansan"
 	"sansansatori/plugins/sheet"
 )
 
@@ -45,11 +46,11 @@ func cardCommand() *cli.Command {
 			if err != nil {
 				return fmt.Errorf("card: %w", err)
 			}
-			body, err := cardBody(c, way)
+			card, err := cardAskedFor(c, way)
 			if err != nil {
 				return err
 			}
-			explained, err := sheet.Explain(c.Context, way, body)
+			explained, err := sheet.Explain(c.Context, way, card)
 			if err != nil {
 				return fmt.Errorf("card: %w", err)
 			}
@@ -61,17 +62,24 @@ func cardCommand() *cli.Command {
 	}
 }
 
-func cardBody(c *cli.Context, way sheet.Way) ([]byte, error) {
-	switch file := c.String("file"); file {
-	case "":
+func cardAskedFor(c *cli.Context, way sheet.Way) (sansan.Card, error) {
+	file := c.String("file")
+	if file == "" {
 		return way.Fetch(c.Context, c.String("id"))
-	case "-":
-		return io.ReadAll(os.Stdin)
-	default:
-		body, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("reading the card: %w", err)
-		}
-		return body, nil
 	}
+	var body []byte
+	var err error
+	if file == "-" {
+		body, err = io.ReadAll(os.Stdin)
+	} else {
+		body, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return sansan.Card{}, fmt.Errorf("reading the card: %w", err)
+	}
+	card, err := sansan.ParseCard(body)
+	if err != nil {
+		return card, fmt.Errorf("reading the card: it is not a JSON object (%w)", err)
+	}
+	return card, nil
 }

@@ -86,8 +86,11 @@ type Row struct {
 	// Cards, and what the journal says of each once the row is written.
 	Cards     []*Card
 	Decisions []Decision
-	Held      ledger.Values
-	Prior     *ledger.Intent
+	// Yields are cards that give way to this row. They count only if the row is
+	// accepted; if it is not, they have to be decided anew.
+	Yields []Decision
+	Held   ledger.Values
+	Prior  *ledger.Intent
 }
 
 // Intent is the row as the ledger notes it before it is sent.
@@ -131,9 +134,7 @@ func Group(cards []*Card, known map[ledger.Key]*ledger.Customer, rule Rule, read
 		d, verb := w.judge(card, rule)
 		switch {
 		case verb == "" && d.Action == Skip && d.Reason != ReasonUnchanged && w.row != nil:
-			// It yields to a row of this very group: only if that is accepted.
-			w.blocked = true
-			res.Later = append(res.Later, card)
+			w.row.Yields = append(w.row.Yields, d)
 		case verb == "":
 			res.Settled = append(res.Settled, d)
 		case w.row == nil:

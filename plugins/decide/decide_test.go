@@ -52,6 +52,7 @@ func TestGroup(t *testing.T) {
 	key := ledger.KeyOf("a@example.com")
 	newer := card("2", "a@example.com", map[string]string{dateItem: "2026-05-01", "position": "部長"}, "展示会")
 	older := card("1", "a@example.com", map[string]string{dateItem: "2026-01-01", "position": "課長", "address": "東京"}, "旧")
+	newest := card("3", "a@example.com", map[string]string{dateItem: "2026-06-01", "position": "社長"})
 	held := func(date string) *ledger.Customer {
 		return &ledger.Customer{Known: true, Held: ledger.Values{dateItem: date}}
 	}
@@ -73,7 +74,8 @@ func TestGroup(t *testing.T) {
 		"applied in this form":                     {&ledger.Customer{Known: true, Applied: ledger.Cards{"1": older.Digest}}, always, []*Card{older}, "1 skip unchanged"},
 		"applied in another form":                  {&ledger.Customer{Known: true, Applied: ledger.Cards{"1": "other"}}, always, []*Card{older}, "row upsert [1]; 1 upsert changed"},
 		"two cards of a new customer make one row": {nil, keepNewer, []*Card{older, newer}, "row registration [1 2]; 1 register new; 2 upsert changed"},
-		"a skip waits for the row it yields to":    {nil, keepNewer, []*Card{newer, older}, "row registration [2]; 2 register new; later 1"},
+		"a skip waits for the row it yields to":    {nil, keepNewer, []*Card{newer, older}, "row registration [2]; 2 register new; 1 yields: skip older"},
+		"and keeps no other from the row":          {nil, keepNewer, []*Card{newer, older, newest}, "row registration [2 3]; 2 register new; 3 upsert changed; 1 yields: skip older"},
 		"fill blanks, then overwrite: two requests": {held("2026-01-01"), func(in, ex map[string]any) (Verdict, error) {
 			if in[dateItem] == "2026-01-01" {
 				return Verdict{Action: Register}, nil
@@ -115,6 +117,9 @@ func describe(res Result) string {
 		add("row %s %v", row.Verb, ids)
 		for i, c := range row.Cards {
 			add("%s %s %s", c.ID, row.Decisions[i].Action, row.Decisions[i].Reason)
+		}
+		for _, d := range row.Yields {
+			add("%s yields: %s %s", d.Card.ID, d.Action, d.Reason)
 		}
 	}
 	for _, d := range res.Settled {
@@ -182,7 +187,13 @@ func (w *world) handle(cards []*Card, rule Rule, size int) {
 		res := Group(group, w.ledger, rule, readable)
 		var apart []*Card
 		for _, row := range res.Rows {
-			if !w.write(row) && len(row.Cards) > 1 {
+			if w.write(row) {
+				continue
+			}
+			for _, d := range row.Yields {
+				apart = append(apart, d.Card)
+			}
+			if len(row.Cards) > 1 {
 				for _, c := range row.Cards {
 					c.Alone = true
 				}

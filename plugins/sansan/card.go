@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,8 @@ import (
 
 // Card (名刺) as Sansan gave it, with what the link itself looks at.
 type Card struct {
-	Raw         json.RawMessage
+	// Content is the whole card, numbers as json.Number. It is not to be changed.
+	Content     map[string]any
 	ID          string
 	UpdatedText string
 	UpdatedTime time.Time // zero when it cannot be read
@@ -29,94 +31,89 @@ type Person struct{ ID, Name, Email string }
 // Tag (タグ). Type is private, public or shared.
 type Tag struct{ ID, Name, Type string }
 
-var errNoObject = errors.New("not an object")
-
-// usual is the shape cards have; other shapes are read with gabs, which takes
-// several times as long.
-type usual struct {
-	ID             string // encoding/json takes Id as well
-	UpdatedTime    string
-	RegisteredTime string
-	Owner          struct{ ID, Name, Email string }
-	Tags           []struct{ ID string }
-}
-
 // ParseCard reads one card as GET /bizCards/{id} gives it, bare or in an envelope.
-func ParseCard(body json.RawMessage) (Card, error) {
-	// Some versions may wrap it, as /persons/{id} does.
-	var wrapped struct {
-		ID, Item, Data json.RawMessage
-	}
-	if json.Unmarshal(body, &wrapped) == nil && wrapped.ID == nil {
-		switch {
-		case wrapped.Item != nil:
-			body = wrapped.Item
-		case wrapped.Data != nil:
-			body = wrapped.Data
-		}
-	}
-	return cardOf(body)
-}
-
-// cardOf reads a card. Wrong types of single fields never fail it.
-func cardOf(raw json.RawMessage) (Card, error) {
-	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) == 0 || first[0] != '{' {
-		return Card{}, errNoObject
-	}
-	var u usual
-	if json.Unmarshal(raw, &u) != nil {
-		return oddCardOf(raw)
-	}
-	card := Card{
-		Raw: raw, ID: u.ID, Owner: Person(u.Owner),
-		UpdatedText: u.UpdatedTime, UpdatedTime: timeOf(u.UpdatedTime), RegisteredText: u.RegisteredTime,
-	}
-	for _, tag := range u.Tags {
-		if tag.ID != "" {
-			card.TagIDs = append(card.TagIDs, tag.ID)
-		}
-	}
-	return card, nil
-}
-
-func oddCardOf(raw json.RawMessage) (Card, error) {
-	content, err := gabs.ParseJSON(raw)
+func ParseCard(body []byte) (Card, error) {
+	content, err := parse(body)
 	if err != nil {
 		return Card{}, err
 	}
-	card := Card{
-		Raw: raw, ID: text(content, "id", "Id"), UpdatedText: text(content, "updatedTime"), RegisteredText: text(content, "registeredTime"),
-		Owner: Person{ID: text(content, "owner.id", "owner.Id"), Name: text(content, "owner.name"), Email: text(content, "owner.email")},
-	}
-	card.UpdatedTime = timeOf(card.UpdatedText)
-	for _, tag := range content.Path("tags").Children() {
-		if id := text(tag, "id", "Id"); id != "" {
-			card.TagIDs = append(card.TagIDs, id)
+	if !content.Exists("id") && !content.Exists("Id") {
+		// Some versions may wrap it, as /persons/{id} does.
+		for _, envelope := range []string{"item", "data"} {
+			if content.Exists(envelope) {
+				content = content.S(envelope)
+				break
+			}
 		}
+	}
+	card, ok := cardOf(content.Data())
+	if !ok {
+		return Card{}, errors.New("not an object")
 	}
 	return card, nil
 }
 
-func tagOf(raw json.RawMessage) (Tag, bool) {
-	content, err := gabs.ParseJSON(raw)
+// parse reads JSON of which nothing is taken for granted. It is read once:
+// cards go through the pipeline in this form.
+func parse(body []byte) (*gabs.Container, error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber() // an int64 would lose its last digits
+	content, err := gabs.ParseJSONDecoder(decoder)
 	if err != nil {
-		return Tag{}, false
+		return nil, err
 	}
-	tag := Tag{ID: text(content, "id", "Id"), Name: text(content, "name"), Type: text(content, "type")}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one value")
+	}
+	return content, nil
+}
+
+// cardOf looks at a card. Wrong types of single fields never fail it.
+func cardOf(row any) (card Card, ok bool) {
+	content, ok := row.(map[string]any)
+	if !ok {
+		return Card{}, false
+	}
+	card = Card{
+		Content: content, ID: text(content, "id", "Id"),
+		UpdatedText: text(content, "updatedTime"), RegisteredText: text(content, "registeredTime"),
+	}
+	card.UpdatedTime = timeOf(card.UpdatedText)
+	if owner, ok := content["owner"].(map[string]any); ok {
+		card.Owner = Person{ID: text(owner, "id", "Id"), Name: text(owner, "name"), Email: text(owner, "email")}
+	}
+	tags, _ := content["tags"].([]any)
+	for _, each := range tags {
+		if tag, ok := tagOf(each); ok {
+			card.TagIDs = append(card.TagIDs, tag.ID)
+		}
+	}
+	return card, true
+}
+
+func tagOf(row any) (tag Tag, ok bool) {
+	content, _ := row.(map[string]any)
+	tag = Tag{ID: text(content, "id", "Id"), Name: text(content, "name"), Type: text(content, "type")}
 	return tag, tag.ID != ""
 }
 
-// text of the first path that holds any. Numbers count: an id may be one.
-func text(c *gabs.Container, paths ...string) string {
-	for _, path := range paths {
-		switch v := c.Path(path).Data().(type) {
-		case string:
-			if v != "" {
-				return v
-			}
-		case float64:
-			return strconv.FormatFloat(v, 'f', -1, 64)
+// text of the first field that holds any.
+func text(content map[string]any, fields ...string) string {
+	for _, field := range fields {
+		if s := textOf(content[field]); s != "" {
+			return s
 		}
+	}
+	return ""
+}
+
+// textOf a value. Numbers count: an id may be one.
+func textOf(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
 	}
 	return ""
 }
@@ -139,37 +136,20 @@ func timeOf(s string) time.Time {
 // pageOf reads the envelope {"data":[...],"hasMore":..,"nextPageToken":..}.
 // What hasMore and the token are is read tolerantly; a missing list is an error,
 // since an empty page and a broken one must not look alike.
-func pageOf(body []byte) ([]json.RawMessage, Page, error) {
-	// A list is decoded in one go, since pages are large. What stands here
-	// before shows whether there was any: null empties it, nothing leaves it.
-	rows := []json.RawMessage{nil}
-	envelope := struct {
-		Data    *[]json.RawMessage
-		HasMore any
-		Token   any `json:"nextPageToken"`
-	}{Data: &rows}
-	if err := json.Unmarshal(body, &envelope); err != nil {
-		var wrongType *json.UnmarshalTypeError
-		if errors.As(err, &wrongType) {
-			return nil, Page{}, unreadable("the answer holds no list of data")
-		}
+func pageOf(body []byte) ([]any, Page, error) {
+	content, err := parse(body)
+	if err != nil {
 		return nil, Page{}, unreadable("the answer is not the JSON expected")
 	}
-	switch {
-	case envelope.Data == nil: // "data":null
-		rows = nil
-	case len(rows) == 1 && rows[0] == nil:
+	envelope, _ := content.Data().(map[string]any)
+	data, there := envelope["data"]
+	rows, list := data.([]any)
+	if !there || data != nil && !list {
 		return nil, Page{}, unreadable("the answer holds no list of data")
 	}
-	var page Page
-	switch token := envelope.Token.(type) {
-	case string:
-		page.NextToken = token
-	case float64:
-		page.NextToken = strconv.FormatFloat(token, 'f', -1, 64)
-	}
+	page := Page{NextToken: text(envelope, "nextPageToken")}
 	page.HasMore = page.NextToken != ""
-	switch more := envelope.HasMore.(type) {
+	switch more := envelope["hasMore"].(type) {
 	case bool:
 		page.HasMore = more
 	case string:

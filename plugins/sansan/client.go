@@ -131,13 +131,12 @@ func (c *Client) Cards(ctx context.Context, q Query) (Page, error) {
 		return Page{}, err
 	}
 	page.Cards = make([]Card, 0, len(rows))
-	for _, raw := range rows {
-		card, err := cardOf(raw)
-		if err != nil {
+	for _, row := range rows {
+		if card, ok := cardOf(row); ok {
+			page.Cards = append(page.Cards, card)
+		} else {
 			page.Dropped++
-			continue
 		}
-		page.Cards = append(page.Cards, card)
 	}
 	return page, nil
 }
@@ -179,8 +178,8 @@ func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, raw := range rows {
-			if tag, ok := tagOf(raw); ok {
+		for _, row := range rows {
+			if tag, ok := tagOf(row); ok {
 				tags = append(tags, tag)
 			}
 		}

@@ -59,15 +59,25 @@ func (c *Client) errorOf(a *apicall.Answer) *Error {
 	e := &Error{Status: a.Status}
 	e.RetryAfter, _ = apicall.RetryHint(a.Header, a.Body, time.Now())
 	say := func(s string) string { return apicall.Say([]byte(c.scrub.Replace(s))) }
-	body, err := gabs.ParseJSON(a.Body)
+	body, err := parse(a.Body)
 	if err != nil {
 		e.Message = say(string(a.Body))
 		return e
 	}
-	e.Message = say(text(body, "message", "error.message", "error.0.message", "detail", "title", "error"))
-	e.Code = say(text(body, "error.0.code", "error.code", "code"))
+	e.Message = say(textAt(body, "message", "error.message", "error.0.message", "detail", "title", "error"))
+	e.Code = say(textAt(body, "error.0.code", "error.code", "code"))
 	if e.Message == "" && e.Code == "" {
 		e.Message = strings.ToLower(http.StatusText(a.Status))
 	}
 	return e
+}
+
+// textAt the first path that holds any.
+func textAt(c *gabs.Container, paths ...string) string {
+	for _, path := range paths {
+		if s := textOf(c.Path(path).Data()); s != "" {
+			return s
+		}
+	}
+	return ""
 }

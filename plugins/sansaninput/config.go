@@ -72,7 +72,7 @@ func inputSpec() *service.ConfigSpec {
 			).Description("How transient trouble (429, 5xx, network) is retried.").Advanced().LintRule(linted(siFieldBackoff)),
 			service.NewStringField(siFieldCheckpointCache).Description("Label of a cache resource that keeps the cursor."),
 			service.NewStringField(siFieldCheckpointKey).Description("Key of the cursor in the cache. Each sansan_input needs one of its own.").Default("sansan_cursor"),
-			service.NewIntField(siFieldCheckpointLimit).Description("Cards that may be under way at once.").Default(16000).Advanced().LintRule(linted(siFieldCheckpointLimit)),
+			service.NewIntField(siFieldCheckpointLimit).Description("Cards that may be under way at once.").Default(20000).Advanced().LintRule(linted(siFieldCheckpointLimit)),
 			service.NewBoolField(siFieldReadOnly).Description("Never write the cursor, as a dry run.").Default(false).Advanced(),
 			service.NewAutoRetryNacksToggleField(),
 		).
@@ -86,7 +86,7 @@ Each message is a card as Sansan gave it, a page of cards is a batch. Deleted ca
 
 - ` + "`sansan_card_id`" + `
 - ` + "`sansan_updated_time`" + `
-- ` + "`sansan_sequence`" + `: the reader and the number of its page, by which satori_output keeps order
+- ` + "`sansan_sequence`" + `: the reader, the number of its page and, on the last page of a run, ` + "`last`" + `: by this satori_output keeps order and knows when nothing more comes
 
 == How it reads
 

@@ -122,7 +122,7 @@ func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 			in.acknowledged(ctx, release)
 			continue
 		}
-		return in.messages(cards), func(ctx context.Context, _ error) error {
+		return in.messages(cards, end), func(ctx context.Context, _ error) error {
 			// The error is ignored on purpose: with auto_replay_nacks a refused
 			// batch comes again before this is called; switching that off is the
 			// wish to drop, so the cursor must move on.
@@ -186,12 +186,17 @@ func (in *Input) finished() {
 	in.log.Info(r.summary(time.Since(r.began)))
 }
 
-func (in *Input) messages(cards []sansan.Card) service.MessageBatch {
+// messages of a page. The output need not wait for more after a run's last one.
+func (in *Input) messages(cards []sansan.Card, last bool) service.MessageBatch {
 	in.sequence++
 	sequence := in.id + "/" + strconv.FormatInt(in.sequence, 10)
+	if last {
+		sequence += "/last"
+	}
 	batch := make(service.MessageBatch, len(cards))
 	for i, card := range cards {
-		m := service.NewMessage(card.Raw)
+		m := service.NewMessage(nil)
+		m.SetStructured(card.Content)
 		m.MetaSetMut("sansan_card_id", card.ID)
 		m.MetaSetMut("sansan_updated_time", card.UpdatedText)
 		m.MetaSetMut("sansan_sequence", sequence)

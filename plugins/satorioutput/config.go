@@ -165,8 +165,7 @@ type config struct {
 	ledger        ledger.Config
 	journal       string
 	dryRun        bool
-	linger        time.Duration
-	maxRows       int
+	gather        gather
 	jobs          int
 	poll          time.Duration
 	jobTimeout    time.Duration
@@ -224,10 +223,13 @@ func configFromParsed(p *service.ParsedConfig) (c config, err error) {
 		return
 	}
 	c.ledger.ReadOnly = c.dryRun
-	if c.linger, err = p.FieldDuration(soFieldLinger); err != nil {
+	if c.gather.linger, err = p.FieldDuration(soFieldLinger); err != nil {
 		return
 	}
-	if c.maxRows, err = p.FieldInt(soFieldMaxRows); err != nil {
+	if c.gather.maxRows, err = p.FieldInt(soFieldMaxRows); err != nil {
+		return
+	}
+	if c.gather.calls, err = p.FieldMaxInFlight(); err != nil {
 		return
 	}
 	if c.jobs, err = p.FieldInt(soFieldJobs); err != nil {

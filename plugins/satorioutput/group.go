@@ -121,6 +121,9 @@ func undecided(plan decide.Result, of map[*decide.Card]*waiting) (cards []*waiti
 		for _, card := range row.Cards {
 			cards = append(cards, of[card])
 		}
+		for _, d := range row.Yields {
+			cards = append(cards, of[d.Card])
+		}
 	}
 	for _, card := range plan.Later {
 		cards = append(cards, of[card])

@@ -33,6 +33,7 @@ type call struct {
 	results []error
 	left    int
 	done    chan struct{}
+	gone    bool // it waits no longer
 }
 
 // waiting is one message of a call on its way to a decision.
@@ -50,6 +51,7 @@ type waiting struct {
 type page struct {
 	reader string
 	number int64
+	last   bool // of a run
 }
 
 func pageOf(m *service.Message) page {
@@ -58,11 +60,12 @@ func pageOf(m *service.Message) page {
 		return page{}
 	}
 	reader, number, ok := strings.Cut(text, "/")
+	number, last := strings.CutSuffix(number, "/last")
 	n, err := strconv.ParseInt(number, 10, 64)
 	if !ok || err != nil {
 		return page{}
 	}
-	return page{reader, n}
+	return page{reader, n, last}
 }
 
 // intake makes a waiting card of a message. A customer that cannot exist gives

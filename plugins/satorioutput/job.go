@@ -45,12 +45,14 @@ func (s *sending) job(ctx context.Context, req string, rows []*decide.Row) (sato
 func (s *sending) await(ctx context.Context, code string, rows int) (satori.Job, error) {
 	begun := time.Now()
 	wait := s.o.pace.first(rows)
+	working := time.Duration(0) // it was still at work then
 	for {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return satori.Job{}, ctx.Err()
 		}
+		asked := time.Since(begun)
 		var job satori.Job
 		err := s.patiently(ctx, "status", func(ctx context.Context) (err error) {
 			job, err = s.o.client.Status(ctx, code, rows)
@@ -60,13 +62,14 @@ func (s *sending) await(ctx context.Context, code string, rows int) (satori.Job,
 			return job, err
 		}
 		if job.Finished {
-			s.o.pace.learn(rows, time.Since(begun))
+			s.o.pace.learn(rows, working, asked)
 			return job, nil
 		}
 		if time.Since(begun) > s.o.conf.jobTimeout {
 			return job, errJobTooLong
 		}
-		wait = min(wait*2, s.o.conf.poll)
+		working = asked
+		wait = min(max(firstLook, asked/2), s.o.conf.poll)
 	}
 }
 
@@ -86,10 +89,17 @@ func (p *jobPace) first(rows int) time.Duration {
 	return min(max(firstLook, p.perRow*time.Duration(rows)), p.most)
 }
 
-func (p *jobPace) learn(rows int, took time.Duration) {
+// learn that a job was at work at one time and finished at another. One that the
+// first look found finished may have taken any time less.
+func (p *jobPace) learn(rows int, working, finished time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.perRow = took * 8 / 10 / time.Duration(max(rows, 1))
+	rows = max(rows, 1)
+	if working > 0 {
+		p.perRow = (working + finished) / 2 / time.Duration(rows)
+	} else {
+		p.perRow = min(p.perRow, finished/time.Duration(rows)) / 2
+	}
 }
 
 // tableOf lays rows out for the bulk API: every item any of them carries is a

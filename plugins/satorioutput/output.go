@@ -52,7 +52,7 @@ func newOutput(conf config, res *service.Resources) (*Output, error) {
 	o := &Output{
 		conf: conf, log: res.Logger(), metrics: newMetrics(res.Metrics()),
 		checker: items.NewChecker(conf.links, conf.master), rule: ruleOf(conf.overwrite),
-		queue: newQueue(conf.linger, conf.maxRows), jobs: make(chan struct{}, conf.jobs),
+		queue: newQueue(conf.gather), jobs: make(chan struct{}, conf.jobs),
 		pace: &jobPace{most: conf.poll},
 	}
 	var err error
@@ -160,6 +160,9 @@ func (o *Output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 	if o.stillStopped() != nil {
 		return service.ErrNotConnected
 	}
+	if len(batch) == 0 {
+		return nil
+	}
 	c := &call{results: make([]error, len(batch)), left: len(batch), done: make(chan struct{})}
 	var cards []*waiting
 	var pages []page
@@ -189,9 +192,6 @@ func (o *Output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 	}
 	for k, i := range at {
 		o.queue.finish(&waiting{call: c, index: i}, refusals[k])
-	}
-	if len(batch) == 0 {
-		return nil
 	}
 	select {
 	case <-c.done:

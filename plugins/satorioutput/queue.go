@@ -19,8 +19,15 @@ type queue struct {
 	readers map[string]*reader
 	changed chan struct{} // holds one token when something may be ready
 	last    time.Time     // when a card came last
+	calls   int           // that wait for results
+	gather  gather
+}
+
+// gather says how long cards wait for more of them.
+type gather struct {
 	linger  time.Duration
 	maxRows int
+	calls   int // that wait at most: max_in_flight
 }
 
 // patience is how many times linger a customer waits at most while others keep
@@ -36,12 +43,16 @@ const overtaking = time.Second
 type reader struct {
 	next int64 // all pages before it have arrived
 	seen map[int64]bool
+	last int64 // page that ended a run
 }
 
-func newQueue(linger time.Duration, maxRows int) *queue {
+// idle: nothing more comes until its next run.
+func (r *reader) idle() bool { return r.next == r.last+1 && len(r.seen) == 0 }
+
+func newQueue(g gather) *queue {
 	return &queue{
 		busy: map[ledger.Key]bool{}, readers: map[string]*reader{},
-		changed: make(chan struct{}, 1), linger: linger, maxRows: maxRows,
+		changed: make(chan struct{}, 1), gather: g,
 	}
 }
 
@@ -61,6 +72,9 @@ func (q *queue) arrive(p page) {
 	if r == nil {
 		r = &reader{next: 1, seen: map[int64]bool{}}
 		q.readers[p.reader] = r
+	}
+	if p.last {
+		r.last = p.number
 	}
 	if p.number < r.next {
 		return
@@ -82,8 +96,10 @@ func (q *queue) inOrder(w *waiting) bool {
 	return r == nil || w.page.number < r.next
 }
 
+// add takes in the cards of a call that now waits for its results.
 func (q *queue) add(pages []page, cards []*waiting) {
 	q.mu.Lock()
+	q.calls++
 	for _, p := range pages {
 		q.arrive(p)
 	}
@@ -95,6 +111,14 @@ func (q *queue) add(pages []page, cards []*waiting) {
 	}
 	q.mu.Unlock()
 	q.wake()
+}
+
+// leave notes, once, that a call no longer waits.
+func (q *queue) leave(c *call) {
+	if !c.gone {
+		c.gone = true
+		q.calls--
+	}
 }
 
 // again puts cards back that could not be decided or written yet; those that are
@@ -132,6 +156,7 @@ func (q *queue) free(keys []ledger.Key) {
 func (q *queue) drop(c *call) {
 	q.mu.Lock()
 	q.cards = slices.DeleteFunc(q.cards, func(w *waiting) bool { return w.call == c })
+	q.leave(c)
 	q.mu.Unlock()
 }
 
@@ -157,11 +182,12 @@ func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
 	defer q.mu.Unlock()
 	var ready []*waiting
 	var oldest time.Time
+	coming := false // more cards may come
 	for _, w := range q.cards {
 		if q.busy[w.Key] {
 			continue
 		}
-		if left := max(q.linger, overtaking) - now.Sub(w.arrived); left > 0 && !q.inOrder(w) {
+		if left := max(q.gather.linger, overtaking) - now.Sub(w.arrived); left > 0 && !q.inOrder(w) {
 			if wait == 0 || left < wait {
 				wait = left
 			}
@@ -170,20 +196,25 @@ func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
 		if oldest.IsZero() || w.arrived.Before(oldest) {
 			oldest = w.arrived
 		}
+		if !coming {
+			r := q.readers[w.page.reader]
+			coming = r == nil || !r.idle()
+		}
 		ready = append(ready, w)
 	}
 	if len(ready) == 0 {
 		return nil, wait
 	}
-	if len(ready) < q.maxRows {
-		quiet, age := q.linger-now.Sub(q.last), patience*q.linger-now.Sub(oldest)
+	if coming && q.calls < q.gather.calls && len(ready) < q.gather.maxRows {
+		linger := q.gather.linger
+		quiet, age := linger-now.Sub(q.last), patience*linger-now.Sub(oldest)
 		if left := min(quiet, age); left > 0 {
 			return nil, left
 		}
 	}
 	slices.SortStableFunc(ready, inSansansOrder)
-	if len(ready) > q.maxRows {
-		ready = ready[:q.maxRows]
+	if len(ready) > q.gather.maxRows {
+		ready = ready[:q.gather.maxRows]
 	}
 	taken := make(map[*waiting]bool, len(ready))
 	for _, w := range ready {
@@ -236,6 +267,7 @@ func (q *queue) finish(w *waiting, err error) {
 	c.results[w.index] = err
 	c.left--
 	if c.left == 0 {
+		q.leave(c)
 		close(c.done)
 	}
 }

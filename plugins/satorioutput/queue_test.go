@@ -19,7 +19,7 @@ var start = time.Date(2026, 4, 1, 9, 0, 0, 0, japan)
 func waits(email, r string, n int64, updated int, arrived time.Time) *waiting {
 	return &waiting{
 		Card: &decide.Card{Key: ledger.KeyOf(email), ID: fmt.Sprintf("%s%d", email, n)},
-		page: page{r, n}, updated: start.Add(time.Duration(updated) * second), arrived: arrived,
+		page: page{r, n, false}, updated: start.Add(time.Duration(updated) * second), arrived: arrived,
 		call: &call{results: make([]error, 1), left: 1, done: make(chan struct{})},
 	}
 }
@@ -32,8 +32,8 @@ func ids(group []*waiting) (ids []string) {
 }
 
 func TestQueueGathersUntilLinger(t *testing.T) {
-	q := newQueue(second, 10)
-	q.add([]page{{"r", 1}}, []*waiting{waits("a", "r", 1, 0, start)})
+	q := newQueue(gather{second, 10, 64})
+	q.add([]page{{"r", 1, false}}, []*waiting{waits("a", "r", 1, 0, start)})
 	group, wait := q.take(start.Add(second / 4))
 	require.Empty(t, group)
 	require.Equal(t, 3*second/4, wait)
@@ -42,10 +42,10 @@ func TestQueueGathersUntilLinger(t *testing.T) {
 }
 
 func TestQueueWaitsWhileMoreIsComing(t *testing.T) {
-	q := newQueue(second, 100)
+	q := newQueue(gather{second, 100, 64})
 	now := start
 	for n := int64(1); n <= 20; n++ {
-		q.add([]page{{"r", n}}, []*waiting{waits("a", "r", n, int(n), now)})
+		q.add([]page{{"r", n, false}}, []*waiting{waits("a", "r", n, int(n), now)})
 		now = now.Add(second / 2)
 		group, wait := q.take(now)
 		if n == 20 {
@@ -58,8 +58,8 @@ func TestQueueWaitsWhileMoreIsComing(t *testing.T) {
 }
 
 func TestQueueGivesAFullGroupAtOnce(t *testing.T) {
-	q := newQueue(second, 2)
-	q.add([]page{{"r", 1}}, []*waiting{
+	q := newQueue(gather{second, 2, 64})
+	q.add([]page{{"r", 1, false}}, []*waiting{
 		waits("a", "r", 1, 2, start), waits("b", "r", 1, 1, start), waits("c", "r", 1, 3, start),
 	})
 	group, _ := q.take(start)
@@ -67,29 +67,59 @@ func TestQueueGivesAFullGroupAtOnce(t *testing.T) {
 	require.Equal(t, 1, q.len())
 }
 
+func TestQueueDoesNotWaitWhereNothingCanCome(t *testing.T) {
+	t.Run("as many calls wait as may", func(t *testing.T) {
+		q := newQueue(gather{second, 10, 2})
+		q.add([]page{{"r", 1, false}}, []*waiting{waits("a", "r", 1, 1, start)})
+		group, _ := q.take(start)
+		require.Empty(t, group)
+		q.add([]page{{"r", 2, false}}, []*waiting{waits("b", "r", 2, 2, start)})
+		group, _ = q.take(start)
+		require.Equal(t, []string{"a1", "b2"}, ids(group))
+	})
+	t.Run("the last page of a run is here", func(t *testing.T) {
+		q := newQueue(gather{second, 10, 64})
+		q.add([]page{{"r", 2, true}}, []*waiting{waits("b", "r", 2, 2, start)})
+		group, _ := q.take(start)
+		require.Empty(t, group, "but not the one before it")
+		q.add([]page{{"r", 1, false}}, []*waiting{waits("a", "r", 1, 1, start)})
+		group, _ = q.take(start)
+		require.Equal(t, []string{"a1", "b2"}, ids(group))
+		q.add([]page{{"r", 3, false}}, []*waiting{waits("c", "r", 3, 3, start)})
+		group, _ = q.take(start)
+		require.Empty(t, group, "another run has begun")
+	})
+	t.Run("one of two readers still reads", func(t *testing.T) {
+		q := newQueue(gather{second, 10, 64})
+		q.add([]page{{"r", 1, true}, {"s", 1, false}}, []*waiting{waits("a", "r", 1, 1, start), waits("b", "s", 1, 1, start)})
+		group, _ := q.take(start)
+		require.Empty(t, group)
+	})
+}
+
 func TestQueueKeepsPagesInOrder(t *testing.T) {
-	q := newQueue(second, 1)
-	q.add([]page{{"r", 2}}, []*waiting{waits("a", "r", 2, 2, start)})
+	q := newQueue(gather{second, 1, 64})
+	q.add([]page{{"r", 2, false}}, []*waiting{waits("a", "r", 2, 2, start)})
 	group, wait := q.take(start)
 	require.Empty(t, group, "page 1 has been overtaken")
 	require.Equal(t, second, wait)
-	q.add([]page{{"r", 1}}, []*waiting{waits("a", "r", 1, 1, start)})
+	q.add([]page{{"r", 1, false}}, []*waiting{waits("a", "r", 1, 1, start)})
 	group, _ = q.take(start)
 	require.Equal(t, []string{"a1"}, ids(group))
 }
 
 func TestQueueDoesNotWaitForEverForAPage(t *testing.T) {
-	q := newQueue(second, 1)
-	q.add([]page{{"r", 3}}, []*waiting{waits("a", "r", 3, 2, start)})
+	q := newQueue(gather{second, 1, 64})
+	q.add([]page{{"r", 3, false}}, []*waiting{waits("a", "r", 3, 2, start)})
 	group, _ := q.take(start.Add(second))
 	require.Equal(t, []string{"a3"}, ids(group))
-	q.add([]page{{"r", 4}}, []*waiting{waits("b", "r", 4, 2, start)})
+	q.add([]page{{"r", 4, false}}, []*waiting{waits("b", "r", 4, 2, start)})
 	group, _ = q.take(start)
 	require.Equal(t, []string{"b4"}, ids(group), "page 1 and 2 are no longer waited for")
 }
 
 func TestQueueKeepsOneCustomerOutOfTwoGroups(t *testing.T) {
-	q := newQueue(0, 1)
+	q := newQueue(gather{0, 1, 64})
 	q.add(nil, []*waiting{waits("a", "r", 1, 1, start), waits("a", "r", 2, 2, start)})
 	first, _ := q.take(start)
 	require.Equal(t, []string{"a1"}, ids(first))
@@ -102,7 +132,7 @@ func TestQueueKeepsOneCustomerOutOfTwoGroups(t *testing.T) {
 }
 
 func TestQueueForgetsACallNobodyWaitsFor(t *testing.T) {
-	q := newQueue(0, 10)
+	q := newQueue(gather{0, 10, 64})
 	gone := waits("a", "r", 1, 1, start)
 	q.add(nil, []*waiting{gone, waits("b", "r", 1, 1, start)})
 	q.drop(gone.call)
@@ -116,12 +146,12 @@ func TestBatchErrorNamesEachMessage(t *testing.T) {
 }
 
 func TestQueueWaitsForAPageLongerThanItLingers(t *testing.T) {
-	q := newQueue(time.Millisecond, 10)
-	q.add([]page{{"r", 2}}, []*waiting{waits("a", "r", 2, 2, start)})
+	q := newQueue(gather{time.Millisecond, 10, 64})
+	q.add([]page{{"r", 2, false}}, []*waiting{waits("a", "r", 2, 2, start)})
 	group, wait := q.take(start.Add(second / 4))
 	require.Empty(t, group, "page 1 was overtaken")
 	require.Equal(t, 3*second/4, wait)
-	q.add([]page{{"r", 1}}, []*waiting{waits("a", "r", 1, 1, start.Add(second/4))})
+	q.add([]page{{"r", 1, false}}, []*waiting{waits("a", "r", 1, 1, start.Add(second/4))})
 	group, _ = q.take(start.Add(second / 2))
 	require.Equal(t, []string{"a1", "a2"}, ids(group))
 }

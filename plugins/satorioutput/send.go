@@ -246,7 +246,7 @@ func same(n int, one outcome) []outcome {
 func (s *sending) settle(ctx context.Context, req string, rows []*decide.Row, results []outcome) error {
 	var entries []entry
 	var confirmed, withdrawn []ledger.Key
-	var apart []*waiting
+	var again []*waiting
 	type result struct {
 		w   *waiting
 		err error
@@ -261,10 +261,19 @@ func (s *sending) settle(ctx context.Context, req string, rows []*decide.Row, re
 		case !r.unknown:
 			withdrawn = append(withdrawn, row.Key)
 		}
+		for _, d := range row.Yields {
+			w := s.of[d.Card]
+			if r.err != nil {
+				again = append(again, w)
+				continue
+			}
+			entries = append(entries, entry{email: w.email, card: d.Card.ID, action: d.Action, reason: d.Reason})
+			finished = append(finished, result{w, nil})
+		}
 		if r.err != nil && !r.unknown && len(row.Cards) > 1 {
 			for _, card := range row.Cards {
 				card.Alone = true
-				apart = append(apart, s.of[card])
+				again = append(again, s.of[card])
 			}
 			continue
 		}
@@ -295,7 +304,7 @@ func (s *sending) settle(ctx context.Context, req string, rows []*decide.Row, re
 		s.o.metrics.rows.Incr(int64(len(confirmed)), s.verb)
 		s.o.metrics.lastWrite.Set(time.Now().Unix())
 	}
-	s.o.queue.again(apart)
+	s.o.queue.again(again)
 	for _, f := range finished {
 		s.o.queue.finish(f.w, f.err)
 	}

@@ -1,10 +1,7 @@
 package sheet
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -42,19 +39,10 @@ type Explained struct {
 
 // Explain leads a card through a way and asks the overwrite rule by the ledger as
 // it is. Nothing is written.
-func Explain(ctx context.Context, w Way, body []byte) (*Explanation, error) {
-	card, err := sansan.ParseCard(body)
-	if err != nil {
-		return nil, fmt.Errorf("reading the card: %w", err)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(card.Raw))
-	decoder.UseNumber()
-	var content map[string]any
-	if err := decoder.Decode(&content); err != nil {
-		return nil, errors.New("reading the card: it is not a JSON object")
-	}
+func Explain(ctx context.Context, w Way, card sansan.Card) (*Explanation, error) {
+	var err error
 	e := &Explanation{Card: card.ID, Updated: card.UpdatedText, Input: w.Label, LeftOut: w.LeftOut()}
-	if e.Outside, err = w.leftOut(card, content); err != nil {
+	if e.Outside, err = w.leftOut(card); err != nil {
 		return nil, err
 	}
 	listed, _ := w.Output["fields"].(map[string]any)
@@ -62,7 +50,7 @@ func Explain(ctx context.Context, w Way, body []byte) (*Explanation, error) {
 	if e.Rule, err = ruleOf(overwrite, items.LinksOf(listed)); err != nil {
 		return nil, err
 	}
-	became, err := w.Lead(ctx, []Card{{ID: card.ID, Updated: card.UpdatedText, Content: content}})
+	became, err := w.Lead(ctx, []Card{{ID: card.ID, Updated: card.UpdatedText, Content: card.Content}})
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +71,7 @@ func Explain(ctx context.Context, w Way, body []byte) (*Explanation, error) {
 }
 
 // leftOut names the fields of the input by which the card would not be read.
-func (w Way) leftOut(card sansan.Card, content map[string]any) (by []string, err error) {
+func (w Way) leftOut(card sansan.Card) (by []string, err error) {
 	r, err := rangeOf(w)
 	if err != nil {
 		return nil, err
@@ -94,7 +82,7 @@ func (w Way) leftOut(card sansan.Card, content map[string]any) (by []string, err
 	if len(r.Tags) == 0 {
 		return by, nil
 	}
-	list, _ := content["tags"].([]any)
+	list, _ := card.Content["tags"].([]any)
 	for i, each := range list {
 		tag, _ := each.(map[string]any)
 		name, _ := tag["name"].(string)
@@ -110,17 +98,17 @@ func (w Way) leftOut(card sansan.Card, content map[string]any) (by []string, err
 }
 
 // Fetch asks Sansan for a card, by the key of the way's input.
-func (w Way) Fetch(ctx context.Context, id string) ([]byte, error) {
+func (w Way) Fetch(ctx context.Context, id string) (sansan.Card, error) {
 	client, err := sansaninput.Client(w.Input)
 	if err != nil {
-		return nil, err
+		return sansan.Card{}, err
 	}
 	defer client.Close()
 	card, err := client.Card(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("asking Sansan for the card: %w", err)
+		return card, fmt.Errorf("asking Sansan for the card: %w", err)
 	}
-	return card.Raw, nil
+	return card, nil
 }
 
 // WriteText writes the explanation for people.
