@@ -45,15 +45,6 @@ func BenchmarkFirstLoad(b *testing.B) {
 			cpu := p.ProcessState.UserTime() + p.ProcessState.SystemTime()
 			sansan, satori = len(w.Sansan.Requests())-sansan, len(w.Satori.Requests())-satori
 			used := sansan + satori
-			if name == "first" {
-				for i, r := range w.Sansan.Requests() {
-					if i%33 == 0 { fmt.Printf("TL %6.2f sansan page %d\n", r.At.Sub(began).Seconds(), i) }
-				}
-				for _, r := range w.Satori.Requests() {
-					fmt.Printf("TL %6.2f satori %v bytes %d\n", r.Time.Sub(began).Seconds(), r.Kind, r.Bytes)
-				}
-				fmt.Printf("TL %6.2f end\n", took.Seconds())
-			}
 			b.ReportMetric(cards/took.Seconds(), name+"-cards/s")
 			b.ReportMetric(float64(cpu.Microseconds())/cards, name+"-CPU-µs/card")
 			b.ReportMetric(float64(peak())/1024, name+"-peak-MiB")
