@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -44,6 +45,7 @@ type Config struct {
 type Caller struct {
 	conf Config
 	turn *turn
+	last atomic.Int64 // length of the last answer
 }
 
 // turn is the pace of one key.
@@ -157,9 +159,10 @@ func (c *Caller) once(ctx context.Context, req *http.Request) (*Answer, error) {
 		return nil, ErrTooLarge
 	}
 	var body bytes.Buffer
-	if res.ContentLength > 0 {
-		// Grow by what is said, within reason: it may not be true.
-		body.Grow(int(min(res.ContentLength, trustedLength)) + bytes.MinRead)
+	// Grow by what is said, or what the last answer took, within reason: it may
+	// not be true.
+	if expected := min(max(res.ContentLength, c.last.Load()), trustedLength); expected > 0 {
+		body.Grow(int(expected+expected/8) + bytes.MinRead)
 	}
 	if _, err := body.ReadFrom(io.LimitReader(res.Body, c.conf.MaxBytes+1)); err != nil {
 		return nil, err
@@ -167,6 +170,7 @@ func (c *Caller) once(ctx context.Context, req *http.Request) (*Answer, error) {
 	if int64(body.Len()) > c.conf.MaxBytes {
 		return nil, ErrTooLarge
 	}
+	c.last.Store(int64(body.Len()))
 	return &Answer{Status: res.StatusCode, Header: res.Header, Body: body.Bytes()}, nil
 }
 

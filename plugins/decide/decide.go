@@ -7,9 +7,6 @@
 package decide
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,24 +37,14 @@ const (
 // Card is one waiting customer: what one business card (名刺) became.
 type Card struct {
 	Key    ledger.Key
-	ID     string            // Sansan's card id; may be empty
-	Items  map[string]any    // by SATORI item name, for the overwrite rule
-	Cells  map[string]string // the same as they are sent; blanks left out
-	Tags   []string          // append_tags
-	Digest string            // of the form in which it is sent
+	ID     string         // Sansan's card id; may be empty
+	Items  map[string]any // by SATORI item name, for the overwrite rule
+	Cells  Cells          // the same as they are sent
+	Tags   []string       // append_tags
+	Digest string         // of the form in which it is sent
 	// Alone keeps the card out of a row with others: its row was refused once
 	// and it is not known for whose sake.
 	Alone bool
-}
-
-// DigestOf names a form: equal cells and tags have equal digests.
-func DigestOf(cells map[string]string, tags []string) string {
-	text, _ := json.Marshal(struct { // maps are marshalled in key order
-		Cells map[string]string
-		Tags  []string
-	}{cells, tags})
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16])
 }
 
 // Verdict is what the overwrite rule (登録の挙動) says of a card.
@@ -80,8 +67,8 @@ type Decision struct {
 // Row is one customer to be written, made of one card or several.
 type Row struct {
 	Key   ledger.Key
-	Verb  string            // "registration" or "upsert"
-	Cells map[string]string // a single card's own: not to be changed
+	Verb  string // "registration" or "upsert"
+	Cells Cells  // a single card's own: not to be changed
 	Tags  []string
 	// Cards, and what the journal says of each once the row is written.
 	Cards     []*Card
@@ -275,13 +262,13 @@ func (w *writing) mergeable(card *Card, verb string) bool {
 
 func (w *writing) merge(card *Card, verb string, d Decision) {
 	if len(w.row.Cards) == 1 { // until now the row had the card's own
-		w.row.Cells, w.row.Tags = maps.Clone(w.row.Cells), slices.Clone(w.row.Tags)
+		w.row.Cells, w.row.Tags = slices.Clone(w.row.Cells), slices.Clone(w.row.Tags)
 	}
-	for item, cell := range card.Cells {
-		if _, has := w.row.Cells[item]; has && verb == VerbRegistration {
+	for _, cell := range card.Cells {
+		if verb == VerbRegistration && w.row.Cells.Get(cell.Item) != "" {
 			continue // registration never touches a value
 		}
-		w.row.Cells[item] = cell
+		w.row.Cells = w.row.Cells.Set(cell.Item, cell.Text)
 	}
 	for _, tag := range card.Tags {
 		if !slices.Contains(w.row.Tags, tag) {

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,11 +18,13 @@ const dateItem = "custom:exchange_date"
 func readable(item string) bool { return item == dateItem || item == "status" }
 
 func card(id, email string, cells map[string]string, tags ...string) *Card {
-	c := &Card{Key: ledger.KeyOf(email), ID: id, Cells: cells, Tags: tags, Items: map[string]any{}}
+	c := &Card{Key: ledger.KeyOf(email), ID: id, Tags: tags, Items: map[string]any{}}
 	for name, cell := range cells {
 		c.Items[name] = cell
+		c.Cells = append(c.Cells, Cell{name, cell})
 	}
-	c.Digest = DigestOf(cells, tags)
+	c.Cells = CellsOf(c.Cells)
+	c.Digest = DigestOf(c.Cells, tags)
 	return c
 }
 
@@ -46,6 +49,46 @@ func keepNewer(incoming, existing map[string]any) (Verdict, error) {
 		return Verdict{Action: Upsert}, nil
 	}
 	return Verdict{Action: Skip}, nil
+}
+
+func TestDigestTellsFormsApart(t *testing.T) {
+	seen := map[string]string{}
+	for name, form := range map[string]struct {
+		cells Cells
+		tags  []string
+	}{
+		"none":           {},
+		"a cell":         {cells: Cells{{"a", "b"}}},
+		"split":          {cells: Cells{{"ab", ""}}},
+		"two cells":      {cells: Cells{{"a", "b"}, {"c", "d"}}},
+		"a tag":          {tags: []string{"a"}},
+		"two tags":       {tags: []string{"a", "b"}},
+		"tags, as cell":  {tags: []string{"ab"}},
+		"cell and tag":   {cells: Cells{{"a", "b"}}, tags: []string{"c"}},
+		"tags, as a row": {cells: Cells{{"a", "b"}}, tags: []string{"c", "d"}},
+	} {
+		digest := DigestOf(form.cells, form.tags)
+		require.Empty(t, seen[digest], name)
+		seen[digest] = name
+	}
+}
+
+func TestCellsStayInOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := map[string]string{}
+		var cells Cells
+		for range rapid.IntRange(0, 12).Draw(t, "n") {
+			item, text := rapid.StringN(1, 3, 9).Draw(t, "item"), rapid.StringN(1, 3, 9).Draw(t, "text")
+			want[item] = text
+			cells = cells.Set(item, text)
+		}
+		require.Len(t, cells, len(want))
+		require.True(t, slices.IsSortedFunc(cells, func(a, b Cell) int { return cmp.Compare(a.Item, b.Item) }))
+		for item, text := range want {
+			require.Equal(t, text, cells.Get(item))
+		}
+		require.Empty(t, cells.Get("no such item"))
+	})
 }
 
 func TestGroup(t *testing.T) {
@@ -148,7 +191,7 @@ func newWorld() *world {
 // write applies a row as SATORI does, and confirms it.
 func (w *world) write(row *Row) bool {
 	for _, cell := range row.Cells {
-		if cell == w.bad {
+		if cell.Text == w.bad {
 			return false
 		}
 	}
@@ -157,11 +200,11 @@ func (w *world) write(row *Row) bool {
 		held = map[string]string{}
 		w.satori[row.Key] = held
 	}
-	for name, cell := range row.Cells {
-		if row.Verb == VerbRegistration && held[name] != "" {
+	for _, cell := range row.Cells {
+		if row.Verb == VerbRegistration && held[cell.Item] != "" {
 			continue
 		}
-		held[name] = cell
+		held[cell.Item] = cell.Text
 	}
 	for _, tag := range row.Tags {
 		held["tag:"+tag] = "1"

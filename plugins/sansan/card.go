@@ -1,10 +1,8 @@
 package sansan
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -33,10 +31,11 @@ type Tag struct{ ID, Name, Type string }
 
 // ParseCard reads one card as GET /bizCards/{id} gives it, bare or in an envelope.
 func ParseCard(body []byte) (Card, error) {
-	content, err := parse(body)
+	parsed, err := parse(body)
 	if err != nil {
 		return Card{}, err
 	}
+	content := gabs.Wrap(parsed)
 	if !content.Exists("id") && !content.Exists("Id") {
 		// Some versions may wrap it, as /persons/{id} does.
 		for _, envelope := range []string{"item", "data"} {
@@ -51,21 +50,6 @@ func ParseCard(body []byte) (Card, error) {
 		return Card{}, errors.New("not an object")
 	}
 	return card, nil
-}
-
-// parse reads JSON of which nothing is taken for granted. It is read once:
-// cards go through the pipeline in this form.
-func parse(body []byte) (*gabs.Container, error) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber() // an int64 would lose its last digits
-	content, err := gabs.ParseJSONDecoder(decoder)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one value")
-	}
-	return content, nil
 }
 
 // cardOf looks at a card. Wrong types of single fields never fail it.
@@ -141,7 +125,7 @@ func pageOf(body []byte) ([]any, Page, error) {
 	if err != nil {
 		return nil, Page{}, unreadable("the answer is not the JSON expected")
 	}
-	envelope, _ := content.Data().(map[string]any)
+	envelope, _ := content.(map[string]any)
 	data, there := envelope["data"]
 	rows, list := data.([]any)
 	if !there || data != nil && !list {

@@ -1,11 +1,15 @@
 package sansan
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -109,6 +113,34 @@ func TestAPageIsReadTolerantly(t *testing.T) {
 			require.Equal(t, test.token, page.NextToken)
 		})
 	}
+}
+
+// FuzzParse: what is read equals what encoding/json reads.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(sampleCard))
+	f.Add([]byte(`{"a":[1,2.50,-0,1e99,true,false,null,"\u3042\ud83d\ude00\n\"",{}],"a":[],"":{"b":[[]]}} `))
+	f.Add([]byte("{\"a\":\"\xff\"}"))
+	f.Add([]byte(strings.Repeat("[", 200) + strings.Repeat("]", 200)))
+	f.Add([]byte(`{"a":1}{"a":2}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var want any
+		decoder := json.NewDecoder(bytes.NewReader(body))
+		decoder.UseNumber()
+		wanted := decoder.Decode(&want)
+		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+			wanted = errNotJSON
+		}
+		got, err := parse(body)
+		if deeper(body, deepest) {
+			require.Error(t, err)
+			return
+		}
+		require.Equal(t, wanted == nil, err == nil, "%v %v", wanted, err)
+		// Halves of surrogate pairs and runs of bad bytes are mended in another way.
+		if err == nil && utf8.Valid(body) && !bytes.Contains(bytes.ToLower(body), []byte(`\ud`)) {
+			require.Equal(t, want, got)
+		}
+	})
 }
 
 func FuzzPage(f *testing.F) {

@@ -59,11 +59,12 @@ func (c *Client) errorOf(a *apicall.Answer) *Error {
 	e := &Error{Status: a.Status}
 	e.RetryAfter, _ = apicall.RetryHint(a.Header, a.Body, time.Now())
 	say := func(s string) string { return apicall.Say([]byte(c.scrub.Replace(s))) }
-	body, err := parse(a.Body)
+	parsed, err := parse(a.Body)
 	if err != nil {
 		e.Message = say(string(a.Body))
 		return e
 	}
+	body := gabs.Wrap(parsed)
 	e.Message = say(textAt(body, "message", "error.message", "error.0.message", "detail", "title", "error"))
 	e.Code = say(textAt(body, "error.0.code", "error.code", "code"))
 	if e.Message == "" && e.Code == "" {

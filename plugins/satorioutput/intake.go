@@ -3,7 +3,7 @@ package satorioutput
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,21 +100,23 @@ func intake(m *service.Message, checker *items.Checker) (*waiting, *entry, error
 	}
 	w.Key = ledger.KeyOf(w.email)
 	w.Items = customer
-	w.Cells = make(map[string]string, len(customer))
+	cells := make([]decide.Cell, 0, len(customer))
 	for name, value := range customer {
 		cell, err := checker.Cell(name, value)
 		if err != nil {
 			return nil, e.failed(err.Error()), fmt.Errorf("satori: invalid: %w", err)
 		}
 		switch {
+		case name == itemEmail:
+			cells = append(cells, decide.Cell{Item: itemEmail, Text: w.email})
 		case cell == "":
 		case name == itemTags:
 			w.Tags = tagsOf(value)
 		default:
-			w.Cells[name] = cell
+			cells = append(cells, decide.Cell{Item: name, Text: cell})
 		}
 	}
-	w.Cells[itemEmail] = w.email
+	w.Cells = decide.CellsOf(cells)
 	w.Digest = decide.DigestOf(w.Cells, w.Tags)
 	return w, nil, nil
 }
@@ -144,14 +146,14 @@ func tagsOf(value any) []string {
 }
 
 // names of the items a row carries, in order.
-func names(cells map[string]string, tags []string) []string {
+func names(cells decide.Cells, tags []string) []string {
 	list := make([]string, 0, len(cells)+1)
-	for name := range cells {
-		list = append(list, name)
+	for _, cell := range cells {
+		list = append(list, cell.Item)
 	}
 	if len(tags) > 0 {
-		list = append(list, itemTags)
+		at, _ := slices.BinarySearch(list, itemTags)
+		list = slices.Insert(list, at, itemTags)
 	}
-	sort.Strings(list)
 	return list
 }

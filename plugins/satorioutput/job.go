@@ -107,8 +107,8 @@ func (p *jobPace) learn(rows int, working, finished time.Duration) {
 func tableOf(rows []*decide.Row) (header []string, table [][]string) {
 	columns := map[string]bool{}
 	for _, row := range rows {
-		for name := range row.Cells {
-			columns[name] = true
+		for _, cell := range row.Cells {
+			columns[cell.Item] = true
 		}
 		if len(row.Tags) > 0 {
 			columns[itemTags] = true
@@ -116,15 +116,18 @@ func tableOf(rows []*decide.Row) (header []string, table [][]string) {
 	}
 	delete(columns, itemEmail)
 	header = append([]string{itemEmail}, slices.Sorted(maps.Keys(columns))...)
+	at := make(map[string]int, len(header))
+	for i, name := range header {
+		at[name] = i
+	}
 	table = make([][]string, len(rows))
 	for i, row := range rows {
 		line := make([]string, len(header))
-		for k, name := range header {
-			if name == itemTags {
-				line[k] = strings.Join(row.Tags, ",")
-			} else {
-				line[k] = row.Cells[name]
-			}
+		for _, cell := range row.Cells {
+			line[at[cell.Item]] = cell.Text
+		}
+		if len(row.Tags) > 0 {
+			line[at[itemTags]] = strings.Join(row.Tags, ",")
 		}
 		table[i] = line
 	}
@@ -133,7 +136,10 @@ func tableOf(rows []*decide.Row) (header []string, table [][]string) {
 
 // single is a row as the single API takes it.
 func single(row *decide.Row) map[string]string {
-	cells := maps.Clone(row.Cells)
+	cells := make(map[string]string, len(row.Cells)+1)
+	for _, cell := range row.Cells {
+		cells[cell.Item] = cell.Text
+	}
 	if len(row.Tags) > 0 {
 		cells[itemTags] = strings.Join(row.Tags, ",")
 	}

@@ -18,10 +18,8 @@ import (
 // Judgement is what the output would do with one customer.
 type Judgement struct {
 	Email    string
-	Action   string            // of the journal
-	Reason   string            // of the journal, or what is wrong
-	Cells    map[string]string // what would be sent
-	Tags     []string
+	Action   string         // of the journal
+	Reason   string         // of the journal, or what is wrong
 	Known    bool           // SATORI is known to hold the customer
 	Open     bool           // a write was begun and its outcome is not known
 	Existing map[string]any // what the rule saw; nil: nothing is known
@@ -53,7 +51,7 @@ func Judge(ctx context.Context, conf map[string]any, m *service.Message) (j Judg
 	if err != nil {
 		return j, err
 	}
-	j.Email, j.Cells, j.Tags = w.email, w.Cells, w.Tags
+	j.Email = w.email
 	if customer := known[w.Key]; customer != nil {
 		j.Known, j.Open = customer.Known, customer.Open != nil
 	}

@@ -53,7 +53,7 @@ func (o *Output) parts(rows []*decide.Row) [][]*decide.Row {
 	}
 	var bulk, single []*decide.Row
 	for _, row := range rows {
-		if row.Cells[itemRoute] == "" {
+		if row.Cells.Get(itemRoute) == "" {
 			single = append(single, row)
 		} else {
 			bulk = append(bulk, row)
@@ -74,7 +74,7 @@ func (s *sending) send(ctx context.Context, rows []*decide.Row) error {
 	}
 	switch {
 	case s.o.conf.api == apiSingle,
-		s.o.conf.api == apiAuto && (len(rows) < s.o.conf.bulkThreshold || rows[0].Cells[itemRoute] == ""):
+		s.o.conf.api == apiAuto && (len(rows) < s.o.conf.bulkThreshold || rows[0].Cells.Get(itemRoute) == ""):
 		return s.oneByOne(ctx, rows)
 	}
 	return s.bulk(ctx, rows, 0)
