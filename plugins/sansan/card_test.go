@@ -115,12 +115,18 @@ func TestAPageIsReadTolerantly(t *testing.T) {
 	}
 }
 
+func TestNestedWithoutEnd(t *testing.T) {
+	_, err := parse([]byte(strings.Repeat("[", 64<<20)))
+	require.Error(t, err)
+	_, err = parse([]byte(strings.Repeat("[", mostBrackets) + strings.Repeat("]", mostBrackets)))
+	require.NoError(t, err)
+}
+
 // FuzzParse: what is read equals what encoding/json reads.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sampleCard))
 	f.Add([]byte(`{"a":[1,2.50,-0,1e99,true,false,null,"\u3042\ud83d\ude00\n\"",{}],"a":[],"":{"b":[[]]}} `))
 	f.Add([]byte("{\"a\":\"\xff\"}"))
-	f.Add([]byte(strings.Repeat("[", 200) + strings.Repeat("]", 200)))
 	f.Add([]byte(`{"a":1}{"a":2}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var want any
@@ -131,13 +137,9 @@ func FuzzParse(f *testing.F) {
 			wanted = errNotJSON
 		}
 		got, err := parse(body)
-		if deeper(body, deepest) {
-			require.Error(t, err)
-			return
-		}
 		require.Equal(t, wanted == nil, err == nil, "%v %v", wanted, err)
 		// Halves of surrogate pairs and runs of bad bytes are mended in another way.
-		if err == nil && utf8.Valid(body) && !bytes.Contains(bytes.ToLower(body), []byte(`\ud`)) {
+		if err == nil && utf8.Valid(body) && bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) < deepest && !bytes.Contains(bytes.ToLower(body), []byte(`\ud`)) {
 			require.Equal(t, want, got)
 		}
 	})

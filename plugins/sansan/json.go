@@ -9,7 +9,12 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// deepest is how deep JSON may be nested: far deeper than any card.
+// most brackets an answer may hold. What is nested deeper would need more stack
+// than there is.
+const mostBrackets = 300_000
+
+// deepest is how deep JSON is read: far deeper than any card. What lies below is
+// left out, for looking at it again at every level takes too long.
 const deepest = 100
 
 var errNotJSON = errors.New("not JSON")
@@ -22,15 +27,16 @@ func parse(body []byte) (any, error) {
 	if !utf8.Valid(body) {
 		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
 	}
-	if deeper(body, deepest) || !gjson.ValidBytes(body) {
+	if bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) > mostBrackets || !gjson.ValidBytes(body) {
 		return nil, errNotJSON
 	}
-	return valueOf(gjson.ParseBytes(body), 0), nil
+	return valueOf(gjson.ParseBytes(body), 0, 0), nil
 }
 
 // valueOf a part. size is about how many fields it has, if it is an object.
-func valueOf(part gjson.Result, size int) any {
+func valueOf(part gjson.Result, size, depth int) any {
 	switch {
+	case depth == deepest:
 	case part.Type == gjson.String:
 		return part.Str
 	case part.Type == gjson.Number:
@@ -40,14 +46,14 @@ func valueOf(part gjson.Result, size int) any {
 	case part.IsObject():
 		object := make(map[string]any, size)
 		part.ForEach(func(field, value gjson.Result) bool {
-			object[field.Str] = valueOf(value, 0)
+			object[field.Str] = valueOf(value, 0, depth+1)
 			return true
 		})
 		return object
 	case part.IsArray():
 		list := []any{}
 		part.ForEach(func(_, value gjson.Result) bool {
-			v := valueOf(value, size)
+			v := valueOf(value, size, depth+1)
 			if object, ok := v.(map[string]any); ok {
 				size = len(object) // the next one is of its kind
 			}
@@ -57,25 +63,4 @@ func valueOf(part gjson.Result, size int) any {
 		return list
 	}
 	return nil
-}
-
-// deeper: is it nested deeper than allowed?
-func deeper(body []byte, most int) bool {
-	depth, inString := 0, false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			if depth++; depth > most {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }

@@ -81,7 +81,7 @@ type jobPace struct {
 	perRow time.Duration
 }
 
-const firstLook = 50 * time.Millisecond
+const firstLook = 20 * time.Millisecond
 
 func (p *jobPace) first(rows int) time.Duration {
 	p.mu.Lock()

@@ -1,7 +1,9 @@
 package satorioutput
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -12,6 +14,17 @@ import (
 type entry struct {
 	email, card, action, reason string
 	items                       []string
+}
+
+// line is an entry as it is written.
+type line struct {
+	Time   string   `json:"time"`
+	Email  string   `json:"email"`
+	CardID string   `json:"card_id"`
+	Action string   `json:"action"`
+	Reason string   `json:"reason"`
+	Items  []string `json:"items"`
+	DryRun bool     `json:"dry_run"`
 }
 
 // journal hands decisions to an output resource of the user's choice.
@@ -37,17 +50,24 @@ func (j *journal) write(ctx context.Context, entries []entry) error {
 	}
 	now := time.Now().In(japan).Format("2006-01-02T15:04:05.000Z07:00")
 	batch := make(service.MessageBatch, len(entries))
+	var lines bytes.Buffer
+	encoder := json.NewEncoder(&lines)
+	encoder.SetEscapeHTML(false)
+	ends := make([]int, len(entries))
 	for i, e := range entries {
-		names := make([]any, len(e.items))
-		for k, name := range e.items {
-			names[k] = name
+		l := line{now, e.email, e.card, e.action, e.reason, e.items, j.dryRun}
+		if l.Items == nil {
+			l.Items = []string{}
 		}
-		m := service.NewMessage(nil)
-		m.SetStructuredMut(map[string]any{
-			"time": now, "email": e.email, "card_id": e.card, "action": e.action,
-			"reason": e.reason, "items": names, "dry_run": j.dryRun,
-		})
-		batch[i] = m
+		if err := encoder.Encode(l); err != nil {
+			return fmt.Errorf("writing the journal: %w", err)
+		}
+		ends[i] = lines.Len()
+	}
+	begin := 0
+	for i, end := range ends {
+		batch[i] = service.NewMessage(lines.Bytes()[begin : end-1 : end-1]) // without its line break
+		begin = end
 	}
 	var writeErr error
 	err := j.res.AccessOutput(ctx, j.label, func(o *service.ResourceOutput) {
