@@ -20,9 +20,12 @@ var (
 	dateBuilt = "unknown"
 )
 
-// memoryLimit is a soft limit unless GOMEMLIMIT says otherwise: what is read
-// ahead is bounded by count, this keeps its garbage small as well.
-const memoryLimit = 310 << 20
+// What is read ahead is bounded by count; its garbage may grow to twice of that,
+// but only up to a soft limit. GOGC and GOMEMLIMIT override both.
+const (
+	garbagePercent = 200
+	memoryLimit    = 310 << 20
+)
 
 // lastMoment is how long an orderly end may take once a run cannot go on.
 const lastMoment = 5 * time.Second
@@ -33,6 +36,9 @@ func run(args []string) int {
 	ownFilesOnly()
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

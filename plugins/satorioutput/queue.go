@@ -180,6 +180,9 @@ func (q *queue) len() int {
 func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if wait := q.lingering(now); wait > 0 {
+		return nil, wait
+	}
 	var ready []*waiting
 	var oldest time.Time
 	coming := false // more cards may come
@@ -224,6 +227,22 @@ func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
 	}
 	q.cards = slices.DeleteFunc(q.cards, func(w *waiting) bool { return taken[w] })
 	return ready, 0
+}
+
+// lingering says without looking at every card how long there is nothing to take
+// at least.
+func (q *queue) lingering(now time.Time) time.Duration {
+	if len(q.cards) == 0 || len(q.cards) >= q.gather.maxRows || q.calls >= q.gather.calls {
+		return 0
+	}
+	coming := len(q.readers) == 0
+	for _, r := range q.readers {
+		coming = coming || !r.idle()
+	}
+	if !coming {
+		return 0
+	}
+	return min(q.gather.linger-now.Sub(q.last), patience*q.gather.linger-now.Sub(q.cards[0].arrived))
 }
 
 // passed gives up waiting for the pages before one that has waited long enough.
