@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"time"
 
 	"sansansatori/plugins/decide"
@@ -44,7 +43,7 @@ func (s *sending) job(ctx context.Context, req string, rows []*decide.Row) (sato
 // await looks at a job until it is finished.
 func (s *sending) await(ctx context.Context, code string, rows int) (satori.Job, error) {
 	begun := time.Now()
-	wait := s.o.pace.first(rows)
+	wait, again := s.o.pace.first(rows)
 	working := time.Duration(0) // it was still at work then
 	for {
 		select {
@@ -69,36 +68,7 @@ func (s *sending) await(ctx context.Context, code string, rows int) (satori.Job,
 			return job, errJobTooLong
 		}
 		working = asked
-		wait = min(max(firstLook, asked/2), s.o.conf.poll)
-	}
-}
-
-// jobPace remembers how long jobs take, so that the first look at the next one
-// comes about when it is finished.
-type jobPace struct {
-	mu     sync.Mutex
-	most   time.Duration // poll_interval
-	perRow time.Duration
-}
-
-const firstLook = 20 * time.Millisecond
-
-func (p *jobPace) first(rows int) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return min(max(firstLook, p.perRow*time.Duration(rows)), p.most)
-}
-
-// learn that a job was at work at one time and finished at another. One that the
-// first look found finished may have taken any time less.
-func (p *jobPace) learn(rows int, working, finished time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	rows = max(rows, 1)
-	if working > 0 {
-		p.perRow = (working + finished) / 2 / time.Duration(rows)
-	} else {
-		p.perRow = min(p.perRow, finished/time.Duration(rows)) / 2
+		wait = s.o.pace.next(asked, again)
 	}
 }
 

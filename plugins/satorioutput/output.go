@@ -53,7 +53,7 @@ func newOutput(conf config, res *service.Resources) (*Output, error) {
 		conf: conf, log: res.Logger(), metrics: newMetrics(res.Metrics()),
 		checker: items.NewChecker(conf.links, conf.master), rule: ruleOf(conf.overwrite),
 		queue: newQueue(conf.gather), jobs: make(chan struct{}, conf.jobs),
-		pace: &jobPace{most: conf.poll},
+		pace: newJobPace(conf.poll),
 	}
 	var err error
 	if o.journal, err = newJournal(res, conf.journal, conf.dryRun); err != nil {
