@@ -104,8 +104,8 @@ func outputSpec() *service.ConfigSpec {
 				service.NewDurationField(soFieldBackoffElapsed).Description("After this long the customers concerned fail. 0s: never, they wait for SATORI.").Default("0s"),
 			).Description("How transient trouble (429, 5xx, network) is retried.").Advanced(),
 			service.NewObjectField(soFieldLimits,
-				service.NewIntField(soFieldLimitsRegister).Description("Customers one run may register. 0: no limit.").Default(0),
-				service.NewIntField(soFieldLimitsChange).Description("Customers one run may change. 0: no limit.").Default(0),
+				service.NewIntField(soFieldLimitsRegister).Description("Customers one run may register. A run that would go past it stops: before anything is written as long as the run, or its first request, fits into what is gathered at once (`max_rows`, and `max_in_flight` pages), else before the request that would pass it. 0: no limit.").Default(0),
+				service.NewIntField(soFieldLimitsChange).Description("Customers one run may change; as above. 0: no limit.").Default(0),
 				service.NewFloatField(soFieldLimitsFailed).Description("The share of failed customers (0 to 1) beyond which nothing more is written, counted from the 100th customer on. 0: no limit.").Default(0.0),
 			).Description("Guards: the link stops before the request that would go past one of these, and says so. `sansan-satori dry-run` shows what a run would do.").Advanced(),
 			service.NewOutputMaxInFlightField().Default(64),
@@ -245,6 +245,7 @@ func configFromParsed(p *service.ParsedConfig) (c config, err error) {
 		return
 	}
 	c.limits, err = limitsFromParsed(p.Namespace(soFieldLimits))
+	c.gather.counted = c.limits.registrations > 0 || c.limits.changes > 0
 	return
 }
 

@@ -9,27 +9,30 @@ import (
 // failedFrom is the number of customers from which a share of failures counts.
 const failedFrom = 100
 
-// guard says why rows must not be sent: they would go past a limit of the
-// configuration.
+// guard says why rows must not be sent: with them this run would go past a limit
+// of the configuration.
 func (o *Output) guard(rows []*decide.Row) error {
-	l := o.conf.limits
-	registrations, changes, failed, all := o.tally.totals()
+	l, run := o.conf.limits, o.tally.thisRun()
 	for _, row := range rows {
 		for _, d := range row.Decisions {
 			if d.Reason == decide.ReasonNew {
-				registrations++
+				run.registrations++
 			} else {
-				changes++
+				run.changes++
 			}
 		}
 	}
 	switch {
-	case l.registrations > 0 && registrations > l.registrations:
-		return fmt.Errorf("%s is %d and this run would register more: nothing more is written. Look at it with dry-run, then raise the limit or set it to 0", soFieldLimitsRegister, l.registrations)
-	case l.changes > 0 && changes > l.changes:
-		return fmt.Errorf("%s is %d and this run would change more: nothing more is written. Look at it with dry-run, then raise the limit or set it to 0", soFieldLimitsChange, l.changes)
-	case l.failedShare > 0 && all >= failedFrom && float64(failed) > l.failedShare*float64(all):
-		return fmt.Errorf("%d of %d customers failed, more than %s allows (%g): nothing more is written. The dead letters say why; mend it and send them again with config/replay.yaml", failed, all, soFieldLimitsFailed, l.failedShare)
+	case l.registrations > 0 && run.registrations > l.registrations:
+		return overLimit(soFieldLimitsRegister, l.registrations, "register")
+	case l.changes > 0 && run.changes > l.changes:
+		return overLimit(soFieldLimitsChange, l.changes, "change")
+	case l.failedShare > 0 && run.all >= failedFrom && float64(run.failed) > l.failedShare*float64(run.all):
+		return fmt.Errorf("%d of %d customers failed, more than %s allows (%g): nothing more is written. The dead letters say why; mend it and send them again with config/replay.yaml", run.failed, run.all, soFieldLimitsFailed, l.failedShare)
 	}
 	return nil
+}
+
+func overLimit(field string, limit int64, verb string) error {
+	return fmt.Errorf("%s is %d and this run would %s more: nothing more is written. Look at it with dry-run, then raise the limit or set it to 0", field, limit, verb)
 }

@@ -80,6 +80,14 @@ func intake(m *service.Message, checker *items.Checker) (*waiting, *entry, error
 	e := &entry{card: w.ID}
 
 	content, err := m.AsStructured()
+	if failed := m.GetError(); failed != nil {
+		if card, ok := content.(map[string]any); ok {
+			text, _ := card[itemEmail].(string)
+			e.email = japanese.NormalizeEmail(text)
+		}
+		why := fmt.Errorf("a processor failed: %w", failed)
+		return nil, e.failed(why.Error()), fmt.Errorf("satori: invalid: %w", why)
+	}
 	if err != nil {
 		return nil, e.failed("the customer is not JSON"), fmt.Errorf("satori: invalid: the customer is not JSON")
 	}

@@ -55,6 +55,7 @@ func newOutput(conf config, res *service.Resources) (*Output, error) {
 		queue: newQueue(conf.gather), jobs: make(chan struct{}, conf.jobs),
 		pace: newJobPace(conf.poll),
 	}
+	o.queue.newRun = o.tally.newRun
 	var err error
 	if o.journal, err = newJournal(res, conf.journal, conf.dryRun); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package satorioutput
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -339,6 +341,61 @@ func TestGuards(t *testing.T) {
 	require.ErrorIs(t, out.WriteBatch(t.Context(), many(20)), service.ErrNotConnected)
 	require.ErrorContains(t, out.Connect(t.Context()), "max_registrations is 10")
 	require.Zero(t, b.satori.Len())
+}
+
+// TestGuardsCountRunsNotProcesses: what earlier runs did does not count.
+func TestGuardsCountRunsNotProcesses(t *testing.T) {
+	oneshot.Reset()
+	b := newBench(t, nil)
+	b.extra = "limits: {max_registrations: 25}"
+	out := b.open()
+	for run := range 3 {
+		batch := many(60)[20*run : 20*run+20]
+		for _, m := range batch {
+			m.MetaSetMut(metaSequence, fmt.Sprintf("r/%d/last", run+1))
+		}
+		require.NoError(t, out.WriteBatch(t.Context(), batch))
+	}
+	require.Equal(t, 60, b.satori.Len())
+}
+
+// TestNothingIsWrittenOfARunThatGoesTooFar: the limit is passed by its last page.
+func TestNothingIsWrittenOfARunThatGoesTooFar(t *testing.T) {
+	oneshot.Reset()
+	b := newBench(t, nil)
+	b.extra = "limits: {max_registrations: 35}"
+	out := b.open()
+	cards := many(40)
+	var calls sync.WaitGroup
+	for page := range 4 {
+		batch := cards[10*page : 10*page+10]
+		for _, m := range batch {
+			m.MetaSetMut(metaSequence, fmt.Sprintf("r/%d%s", page+1, []string{"", "", "", "/last"}[page]))
+		}
+		calls.Go(func() { assert.ErrorIs(t, out.WriteBatch(t.Context(), batch), service.ErrNotConnected) })
+	}
+	calls.Wait()
+	require.Zero(t, b.satori.Len())
+	require.ErrorContains(t, out.Connect(t.Context()), "max_registrations is 35")
+}
+
+// TestWhatAProcessorFailedIsNotWritten: it is journaled, refused and counted,
+// with or without reject_errored around the output.
+func TestWhatAProcessorFailedIsNotWritten(t *testing.T) {
+	oneshot.Reset()
+	b := newBench(t, nil)
+	b.extra = "limits: {max_failed_share: 0.5}"
+	out := b.open()
+	batch := many(120)
+	for _, m := range batch[:90] {
+		m.SetError(errors.New("line 3: no"))
+	}
+	failed := failures(t, out.WriteBatch(t.Context(), batch), batch)
+	require.Len(t, failed, 90)
+	require.Equal(t, "satori: invalid: a processor failed: line 3: no", failed[0])
+	require.Equal(t, 30, b.satori.Len())
+	require.ErrorIs(t, out.WriteBatch(t.Context(), many(1)), service.ErrNotConnected)
+	require.ErrorContains(t, out.Connect(t.Context()), "90 of 120 customers failed")
 }
 
 func TestTooManyFailuresStopEverything(t *testing.T) {

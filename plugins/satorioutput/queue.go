@@ -21,13 +21,23 @@ type queue struct {
 	last    time.Time     // when a card came last
 	calls   int           // that wait for results
 	gather  gather
+	newRun  func() // told that a run begins
 }
 
 // gather says how long cards wait for more of them.
 type gather struct {
 	linger  time.Duration
 	maxRows int
-	calls   int // that wait at most: max_in_flight
+	calls   int  // that wait at most: max_in_flight
+	counted bool // by a guard, which is to see a whole run before it is written
+}
+
+// left is how long to wait while more may come.
+func (g gather) left(now, last, oldest time.Time) time.Duration {
+	if g.counted {
+		return patience*g.linger - now.Sub(last)
+	}
+	return min(g.linger-now.Sub(last), patience*g.linger-now.Sub(oldest))
 }
 
 // patience is how many times linger a customer waits at most while others keep
@@ -52,7 +62,7 @@ func (r *reader) idle() bool { return r.next == r.last+1 && len(r.seen) == 0 }
 func newQueue(g gather) *queue {
 	return &queue{
 		busy: map[ledger.Key]bool{}, readers: map[string]*reader{},
-		changed: make(chan struct{}, 1), gather: g,
+		changed: make(chan struct{}, 1), gather: g, newRun: func() {},
 	}
 }
 
@@ -99,6 +109,9 @@ func (q *queue) inOrder(w *waiting) bool {
 // add takes in the cards of a call that now waits for its results.
 func (q *queue) add(pages []page, cards []*waiting) {
 	q.mu.Lock()
+	if q.calls == 0 && q.idle() {
+		q.newRun()
+	}
 	q.calls++
 	for _, p := range pages {
 		q.arrive(p)
@@ -111,6 +124,17 @@ func (q *queue) add(pages []page, cards []*waiting) {
 	}
 	q.mu.Unlock()
 	q.wake()
+}
+
+// idle: every reader has given its run's last page. Where cards come from
+// something else, there are no runs.
+func (q *queue) idle() bool {
+	for _, r := range q.readers {
+		if !r.idle() {
+			return false
+		}
+	}
+	return len(q.readers) > 0
 }
 
 // leave notes, once, that a call no longer waits.
@@ -209,9 +233,7 @@ func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
 		return nil, wait
 	}
 	if coming && q.calls < q.gather.calls && len(ready) < q.gather.maxRows {
-		linger := q.gather.linger
-		quiet, age := linger-now.Sub(q.last), patience*linger-now.Sub(oldest)
-		if left := min(quiet, age); left > 0 {
+		if left := q.gather.left(now, q.last, oldest); left > 0 {
 			return nil, left
 		}
 	}
@@ -235,14 +257,10 @@ func (q *queue) lingering(now time.Time) time.Duration {
 	if len(q.cards) == 0 || len(q.cards) >= q.gather.maxRows || q.calls >= q.gather.calls {
 		return 0
 	}
-	coming := len(q.readers) == 0
-	for _, r := range q.readers {
-		coming = coming || !r.idle()
-	}
-	if !coming {
+	if q.idle() {
 		return 0
 	}
-	return min(q.gather.linger-now.Sub(q.last), patience*q.gather.linger-now.Sub(q.cards[0].arrived))
+	return q.gather.left(now, q.last, q.cards[0].arrived)
 }
 
 // passed gives up waiting for the pages before one that has waited long enough.

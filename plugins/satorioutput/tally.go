@@ -9,11 +9,27 @@ import (
 	"sansansatori/plugins/decide"
 )
 
-// tally counts outcomes for the summary at the end.
+// tally counts outcomes: of all that was done for the summary at the end, and of
+// this run for the guards.
 type tally struct {
-	mu                  sync.Mutex
-	counts              map[string]int64
-	registered, changed int64 // accepted rows by whether the customer was new
+	mu     sync.Mutex
+	counts map[string]int64
+	run    totals
+}
+
+// totals of a run: accepted rows by whether the customer was new, failures, and
+// all decisions.
+type totals struct{ registrations, changes, failed, all int64 }
+
+// newRun begins the guards' counts anew. Failures are counted on over runs that
+// are too small to have a share.
+func (t *tally) newRun() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.run.registrations, t.run.changes = 0, 0
+	if t.run.all >= failedFrom {
+		t.run.failed, t.run.all = 0, 0
+	}
 }
 
 func (t *tally) add(entries []entry) {
@@ -24,15 +40,18 @@ func (t *tally) add(entries []entry) {
 	}
 	for _, e := range entries {
 		name := e.action
-		if e.action == "skip" || e.action == "invalid" {
+		if e.action == decide.Skip || e.action == decide.Invalid {
 			name += " (" + e.reason + ")"
 		}
 		t.counts[name]++
-		switch e.reason {
-		case decide.ReasonNew:
-			t.registered++
-		case decide.ReasonChanged:
-			t.changed++
+		t.run.all++
+		switch {
+		case e.action == decide.Failed:
+			t.run.failed++
+		case e.reason == decide.ReasonNew:
+			t.run.registrations++
+		case e.reason == decide.ReasonChanged:
+			t.run.changes++
 		}
 	}
 }
@@ -55,15 +74,8 @@ func (t *tally) summary() string {
 	return "Customers: " + strings.Join(names, ", ")
 }
 
-// totals for the guards: new and changed customers, failures, all decisions.
-func (t *tally) totals() (registrations, changes, failed, all int64) {
+func (t *tally) thisRun() totals {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for name, n := range t.counts {
-		all += n
-		if name == decide.Failed {
-			failed += n
-		}
-	}
-	return t.registered, t.changed, failed, all
+	return t.run
 }

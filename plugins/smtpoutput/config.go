@@ -98,8 +98,7 @@ func outputSpec() *service.ConfigSpec {
 		Example("Failed customers by mail", "Dead letters go to a file first, then into the digest. Since `smtp` never fails, trouble with mail stops nothing.", `
 output:
   fallback:
-    - reject_errored:
-        satori_output: {}
+    - satori_output: {}
     - broker:
         pattern: fan_out_sequential
         outputs:

@@ -114,7 +114,7 @@ func pasted(t *testing.T, blocks []block) (config []byte, tests bool) {
 			laid(at("input", "sansan_input").(map[string]any), more)
 		case "satori_output":
 			require.NoError(t, yaml.Unmarshal([]byte(b.text), &more))
-			laid(at("output", "fallback", 0, "reject_errored", "satori_output").(map[string]any), more)
+			laid(at("output", "fallback", 0, "satori_output").(map[string]any), more)
 		default:
 			require.Fail(t, "no place for a block of "+b.kind)
 		}

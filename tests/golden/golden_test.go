@@ -169,11 +169,11 @@ func configured(t *testing.T, r *row) string {
 	change("    range: all", "    range: all"+wanted+"\n    #")
 	change("bloblang/overwrite/keep_newer.blobl", "bloblang/overwrite/"+ruleFiles[r.Rule]+".blobl")
 	change(`root.collection_route = "Sansan" # 9`, "root.collection_route = \"Sansan\" # 9\n        root.\"custom:card_owner\" = this.apply(\"owner_name\") # 4\n        root.memo = this.memo.or(deleted())")
-	lines := "            custom:card_owner: writable\n"
+	lines := "          custom:card_owner: writable\n"
 	if r.Kind != "NG" {
-		lines += "            memo: " + r.Kind + "\n"
+		lines += "          memo: " + r.Kind + "\n"
 	}
-	date := "            custom:exchange_date: readable_writable\n"
+	date := "          custom:exchange_date: readable_writable\n"
 	if r.Rule != "2-3" {
 		lines += strings.Replace(date, "readable_writable", "writable", 1)
 	} else {

@@ -24,10 +24,10 @@ import (
 // Lines of the shipped pipeline that the breakings change.
 const (
 	rateLine     = "    range: all"
-	addressLine  = "            address: writable\n"
-	dateLine     = "            custom:exchange_date: readable_writable\n"
+	addressLine  = "          address: writable\n"
+	dateLine     = "          custom:exchange_date: readable_writable\n"
 	ruleLine     = `overwrite: from "bloblang/overwrite/keep_newer.blobl"`
-	ledgerLine   = "          ledger:\n"
+	ledgerLine   = "        ledger:\n"
 	routeMapping = `root.collection_route = "Sansan" # 9`
 )
 
@@ -41,13 +41,13 @@ type breaking struct {
 
 func inInput(line string) (from, to string) { return rateLine, "    " + line + "\n" + rateLine }
 func inOutput(line string) (from, to string) {
-	return ledgerLine, "          " + line + "\n" + ledgerLine
+	return ledgerLine, "        " + line + "\n" + ledgerLine
 }
 func inFields(line string) (from, to string) {
-	return addressLine, addressLine + "            " + line + "\n"
+	return addressLine, addressLine + "          " + line + "\n"
 }
 func withMaster(line string) (from, to string) {
-	return "          fields:\n", "          custom_items: tests/golden/testdata/master.csv\n          fields:\n            " + line + "\n"
+	return "        fields:\n", "        custom_items: tests/golden/testdata/master.csv\n        fields:\n          " + line + "\n"
 }
 func asRule(text string) (from, to string) { return ruleLine, "overwrite: '" + text + "'" }
 
@@ -68,10 +68,10 @@ var sections = []section{
 		{en: "A component's name is mistyped", ja: "部品名の誤記", from: "satori_output:\n", to: "satori_outputs:\n"},
 		{en: "A required field is missing", ja: "必須フィールドの欠落", from: "    checkpoint_cache: cursor\n", to: ""},
 		{en: "A value that does not exist", ja: "存在しない選択肢", from: "range: all", to: "range: mine"},
-		{en: "Another of satori_output", ja: "satori_output の選択肢", from: ledgerLine, to: "          api: batch\n" + ledgerLine},
+		{en: "Another of satori_output", ja: "satori_output の選択肢", from: ledgerLine, to: "        api: batch\n" + ledgerLine},
 		{en: "A label with a capital or a hyphen", ja: "ラベルに大文字やハイフン", from: "label: satori\n", to: "label: My-Satori\n"},
 		{en: "A tab indents", ja: "タブによる字下げ", from: "  processors:\n    # Each", to: "  processors:\n\t# Each"},
-		{en: "A line is indented too little", ja: "字下げの不足", from: "          journal: journal", to: "        journal: journal"},
+		{en: "A line is indented too little", ja: "字下げの不足", from: "        journal: journal", to: "      journal: journal"},
 		{en: "The mapping has an error", ja: "マッピングの文法誤り", from: routeMapping, to: `root.collection_route="Sansan"`},
 		{en: "The mapping imports a file that is not there", ja: "マッピングの import 先がない", from: "bloblang/conditions.blobl", to: "bloblang/condition.blobl"},
 		{en: "A variable is not set", ja: "環境変数の未設定", from: "${SANSAN_API_KEY}", to: "${SANSAN_KEY}", env: true},
@@ -142,7 +142,7 @@ var sections = []section{
 	}},
 	{"satori_output: all else", "satori_output: その他", []breaking{
 		{en: "The keys would travel unencrypted", ja: "キーが平文で流れる", from: `"${SATORI_BASE_URL:https://api.satr.jp}"`, to: "http://api.satr.jp"},
-		{en: "Bulk without a collection_route", ja: "一括登録で情報獲得経路がない", from: "            collection_route: writable\n", to: "", bulk: true},
+		{en: "Bulk without a collection_route", ja: "一括登録で情報獲得経路がない", from: "          collection_route: writable\n", to: "", bulk: true},
 		broken("More rows than a job takes", "1回の行数の超過", inOutput, "max_rows: 20000"),
 		broken("A duration in words", "文章の時間", inOutput, "linger: 5 seconds"),
 		broken("No bulk threshold", "しきい値が0", inOutput, "bulk_threshold: 0"),
@@ -177,7 +177,7 @@ func (b breaking) in(t *testing.T, config string) (lints []string, applies bool)
 		return nil, false // the pipeline has such a line itself
 	}
 	if b.bulk {
-		text = strings.Replace(text, ledgerLine, "          api: bulk\n"+ledgerLine, 1)
+		text = strings.Replace(text, ledgerLine, "        api: bulk\n"+ledgerLine, 1)
 	}
 	linter := schema().NewStreamConfigLinter()
 	linter.SetSkipEnvVarCheck(!b.env)

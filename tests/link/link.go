@@ -85,7 +85,7 @@ var Quick = []string{
 }
 
 // satoriPath is where the shipped pipeline has its satori_output.
-const satoriPath = "output.fallback.0.reject_errored.satori_output."
+const satoriPath = "output.fallback.0.satori_output."
 
 // SatoriPath is where the shipped pipeline has a field of its satori_output.
 func SatoriPath(field string) string { return satoriPath + field }
