@@ -3,6 +3,7 @@ module sansansatori
 go 1.26.6
 
 require (
+	filippo.io/age v1.2.1
 	github.com/Jeffail/checkpoint v1.1.0
 	github.com/Jeffail/gabs/v2 v2.7.0
 	github.com/gofrs/flock v0.12.1

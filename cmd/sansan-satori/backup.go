@@ -212,15 +212,9 @@ func (b backup) removeOld() (removed []string, err error) {
 	if b.keep == 0 {
 		return nil, nil
 	}
-	entries, err := os.ReadDir(b.to)
+	backups, err := backupsIn(b.to)
 	if err != nil {
 		return nil, err
-	}
-	var backups []string // by name, so by time
-	for _, entry := range entries {
-		if _, err := time.Parse(backupName, entry.Name()); err == nil && entry.IsDir() {
-			backups = append(backups, entry.Name())
-		}
 	}
 	for _, name := range backups[:max(0, len(backups)-b.keep)] {
 		if err := os.RemoveAll(filepath.Join(b.to, name)); err != nil {
@@ -229,4 +223,18 @@ func (b backup) removeOld() (removed []string, err error) {
 		removed = append(removed, name)
 	}
 	return removed, nil
+}
+
+// backupsIn gives the complete backups of a folder by name, so by time.
+func backupsIn(folder string) (names []string, err error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if _, err := time.Parse(backupName, entry.Name()); err == nil && entry.IsDir() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
 }

@@ -15,5 +15,6 @@ func commands() []*cli.Command {
 		docsCommand(),
 		sheetCommand(),
 		cardCommand(),
+		sealCommand(),
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // Files of the data folder, as the shipped pipelines name them.
 const (
-	journalFile     = "journal.jsonl"
+	journalFiles    = "journal*.jsonl" // the one that is written, and those put away
 	deadLettersFile = "dead_letters.jsonl"
 )
 

@@ -8,12 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/urfave/cli/v2"
 
-	"sansansatori/plugins/erasure"
 	"sansansatori/plugins/japanese"
 	"sansansatori/plugins/ledger"
 	"sansansatori/plugins/pipelinefile"
@@ -26,25 +24,20 @@ func ledgerCommand() *cli.Command {
 		&cli.StringFlag{Name: "driver", Value: ledger.DriverSQLite, Usage: "with --dsn: sqlite or postgres"},
 		&cli.StringFlag{Name: "dsn", Usage: "the ledger itself: a file, or a PostgreSQL URL"},
 	}
-	email := &cli.StringFlag{Name: "email", Required: true, Usage: "the customer's e-mail address"}
 	return &cli.Command{
 		Name:  "ledger",
 		Usage: "Look at what SATORI is known to hold, or erase one person; also while the link runs",
 		Subcommands: []*cli.Command{
 			{Name: "stats", Usage: "count", Flags: flags, Action: withLedger(true, ledgerStats)},
-			{Name: "show", Usage: "show what is known of one customer", Flags: append([]cli.Flag{email}, flags...), Action: withLedger(true, ledgerShow)},
+			{Name: "show", Usage: "show what is known of one customer", Flags: append([]cli.Flag{emailFlag()}, flags...), Action: withLedger(true, ledgerShow)},
 			ledgerBackupCommand(flags),
-			{
-				Name:  "erase",
-				Usage: "erase one person from the ledger, and from journal and dead letters in DATA_DIR",
-				Flags: append([]cli.Flag{
-					email,
-					&cli.StringSliceFlag{Name: "file", Usage: "more `FILES` of JSON lines, or patterns of them"},
-				}, flags...),
-				Action: withLedger(false, ledgerErase),
-			},
+			ledgerEraseCommand(flags),
 		},
 	}
+}
+
+func emailFlag() cli.Flag {
+	return &cli.StringFlag{Name: "email", Required: true, Usage: "the customer's e-mail address"}
 }
 
 func withLedger(readOnly bool, do func(*cli.Context, ledger.Store) error) cli.ActionFunc {
@@ -118,16 +111,16 @@ func ledgerStats(c *cli.Context, store ledger.Store) error {
 }
 
 // keyOf normalises an address as satori_output does.
-func keyOf(c *cli.Context) (email string, key ledger.Key, err error) {
-	email = japanese.NormalizeEmail(c.String("email"))
+func keyOf(c *cli.Context) (ledger.Key, error) {
+	email := japanese.NormalizeEmail(c.String("email"))
 	if !japanese.ValidEmail(email) {
-		return "", "", errors.New("email: this is no e-mail address")
+		return "", errors.New("email: this is no e-mail address")
 	}
-	return email, ledger.KeyOf(email), nil
+	return ledger.KeyOf(email), nil
 }
 
 func ledgerShow(c *cli.Context, store ledger.Store) error {
-	_, key, err := keyOf(c)
+	key, err := keyOf(c)
 	if err != nil {
 		return err
 	}
@@ -150,59 +143,6 @@ func ledgerShow(c *cli.Context, store ledger.Store) error {
 	}
 	slices.Sort(shown.Cards)
 	return printJSON(c, shown)
-}
-
-// erased is what an erasure reports.
-type erased struct {
-	Time     time.Time        `json:"time"`
-	Customer string           `json:"customer"` // the ledger's key: no address
-	Ledger   bool             `json:"removed_from_ledger"`
-	Files    []erasure.Result `json:"files"`
-}
-
-func ledgerErase(c *cli.Context, store ledger.Store) error {
-	email, key, err := keyOf(c)
-	if err != nil {
-		return err
-	}
-	report := erased{Time: time.Now().Truncate(time.Second), Customer: string(key), Files: []erasure.Result{}}
-	// Files first: should one fail, the ledger still shows that work is left.
-	files, err := personalFiles(c.StringSlice("file"))
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
-		result, err := erasure.Lines(file, email)
-		if err != nil {
-			return err
-		}
-		report.Files = append(report.Files, result)
-	}
-	if report.Ledger, err = store.Erase(c.Context, key); err != nil {
-		return err
-	}
-	fmt.Fprintln(c.App.ErrWriter, "Delete the customer in SATORI and the card in Sansan too: a card that stays brings the person back at its next change.")
-	return printJSON(c, report)
-}
-
-// personalFiles are the journals and dead letters of DATA_DIR, and those asked for.
-func personalFiles(more []string) ([]string, error) {
-	patterns := append([]string{
-		filepath.Join(dataDir(), "journal*.jsonl"), filepath.Join(dataDir(), "dead_letters*.jsonl"),
-	}, more...)
-	var files []string
-	for i, pattern := range patterns {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			return nil, fmt.Errorf("file: %s: %w", pattern, err)
-		}
-		if len(found) == 0 && i > 1 {
-			return nil, fmt.Errorf("file: there is no file %s", pattern)
-		}
-		files = append(files, found...)
-	}
-	slices.Sort(files)
-	return slices.Compact(files), nil
 }
 
 func printJSON(c *cli.Context, v any) error {

@@ -8,5 +8,6 @@ import (
 	_ "sansansatori/plugins/ledgeroutput"
 	_ "sansansatori/plugins/sansaninput"
 	_ "sansansatori/plugins/satorioutput"
+	_ "sansansatori/plugins/sealing"
 	_ "sansansatori/plugins/smtpoutput"
 )

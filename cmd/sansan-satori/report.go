@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sansansatori/plugins/report"
+	"sansansatori/plugins/sealing"
 )
 
 // reportCommand tells what the journal says of a period.
@@ -22,8 +23,9 @@ func reportCommand() *cli.Command {
 		Name:  "report",
 		Usage: "Say what was done, from the journal: a summary, and a report for a browser",
 		Flags: append([]cli.Flag{
-			&cli.StringSliceFlag{Name: "journal", Usage: "`FILE` or pattern of files, gzip too (default: DATA_DIR/journal.jsonl)"},
+			&cli.StringSliceFlag{Name: "journal", Usage: "`FILE` or pattern of files, gzip too (default: DATA_DIR/journal*.jsonl)"},
 			&cli.StringFlag{Name: "since", Usage: "beginning of the period: 24h, 7d, 2026-11-01 or a time"},
+			identity(),
 			&cli.StringFlag{Name: "until", Usage: "end of the period, in the same forms"},
 		}, outputFlags()...),
 		Action: func(c *cli.Context) error {
@@ -39,10 +41,14 @@ func reportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			keys, err := keysOf(c)
+			if err != nil {
+				return err
+			}
 			r := report.New(c.String("html") != "")
 			bad := 0
 			for _, file := range files {
-				n, err := readJournal(file, period, r)
+				n, err := readJournal(file, keys, period, r)
 				if err != nil {
 					return err
 				}
@@ -68,7 +74,7 @@ func periodOf(c *cli.Context) (p report.Period, err error) {
 // journalsOf finds the files, each once, in the order of their names.
 func journalsOf(patterns []string) ([]string, error) {
 	if len(patterns) == 0 {
-		patterns = []string{filepath.Join(dataDir(), journalFile)}
+		patterns = []string{filepath.Join(dataDir(), journalFiles)}
 	}
 	var files []string
 	for _, pattern := range patterns {
@@ -85,7 +91,7 @@ func journalsOf(patterns []string) ([]string, error) {
 	return slices.Compact(files), nil
 }
 
-func readJournal(path string, period report.Period, r *report.Report) (bad int, err error) {
+func readJournal(path string, keys sealing.Keys, period report.Period, r *report.Report) (bad int, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return 0, fmt.Errorf("journal: %w", err)
@@ -97,5 +103,5 @@ func readJournal(path string, period report.Period, r *report.Report) (bad int, 
 			return 0, fmt.Errorf("journal: %s: %w", path, err)
 		}
 	}
-	return report.Read(lines, period, func(e report.Entry) error { r.Add(e); return nil })
+	return report.Read(keys.Lines(lines), period, func(e report.Entry) error { r.Add(e); return nil })
 }

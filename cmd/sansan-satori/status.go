@@ -22,6 +22,7 @@ import (
 	"sansansatori/plugins/preview"
 	"sansansatori/plugins/report"
 	"sansansatori/plugins/sansaninput"
+	"sansansatori/plugins/sealing"
 )
 
 // statusCommand says where the link stands; it needs no keys and calls no service.
@@ -31,10 +32,15 @@ func statusCommand() *cli.Command {
 		Usage: "Say where the link stands: last run, cursor, counts, dead letters waiting, next run",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Value: shippedPipeline, Usage: "the pipeline"},
+			identity(),
 			&cli.BoolFlag{Name: "json", Usage: "print as JSON"},
 		},
 		Action: func(c *cli.Context) error {
-			s, err := statusOf(c.Context, c.String("config"), time.Now())
+			keys, err := keysOf(c)
+			if err != nil {
+				return err
+			}
+			s, err := statusOf(c.Context, c.String("config"), keys, time.Now())
 			if err != nil {
 				return err
 			}
@@ -64,7 +70,7 @@ type status struct {
 	LastDay     []report.Count `json:"last_24_hours"`
 }
 
-func statusOf(ctx context.Context, path string, now time.Time) (s status, err error) {
+func statusOf(ctx context.Context, path string, keys sealing.Keys, now time.Time) (s status, err error) {
 	p, err := keyless(ctx, path)
 	if err != nil {
 		return s, err
@@ -82,7 +88,7 @@ func statusOf(ctx context.Context, path string, now time.Time) (s status, err er
 	if s.DeadLetters, err = countLetters(filepath.Join(dataDir(), deadLettersFile)); err != nil {
 		return s, err
 	}
-	if s.LastDay, err = lastDay(filepath.Join(dataDir(), journalFile), now); err != nil {
+	if s.LastDay, err = lastDay(filepath.Join(dataDir(), journalFiles), keys, now); err != nil {
 		return s, err
 	}
 	asking, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -144,27 +150,44 @@ func countLetters(path string) (n int, err error) {
 	}
 }
 
-// tailBytes of the journal are read for the last day: enough for about a quarter
-// of a million decisions.
+// tailBytes of a journal are read for the last day: enough for about a quarter of
+// a million decisions.
 const tailBytes = 64 << 20
 
-func lastDay(path string, now time.Time) ([]report.Count, error) {
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return []report.Count{}, nil
-	}
+func lastDay(pattern string, keys sealing.Keys, now time.Time) ([]report.Count, error) {
+	files, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.Size() > tailBytes {
-		if _, err := file.Seek(-tailBytes, io.SeekEnd); err != nil {
+	r := report.New(false)
+	for _, path := range files {
+		if err := addLastDay(r, path, keys, now.Add(-24*time.Hour)); err != nil {
 			return nil, err
 		}
 	}
-	r := report.New(false)
-	_, err = report.Read(file, report.Period{From: now.Add(-24 * time.Hour)}, func(e report.Entry) error { r.Add(e); return nil })
-	return append([]report.Count{}, r.Counts()...), err
+	return append([]report.Count{}, r.Counts()...), nil
+}
+
+func addLastDay(r *report.Report, path string, keys sealing.Keys, since time.Time) error {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) { // put away at this moment
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || info.ModTime().Before(since) {
+		return err
+	}
+	if info.Size() > tailBytes {
+		if _, err := file.Seek(-tailBytes, io.SeekEnd); err != nil {
+			return err
+		}
+	}
+	_, err = report.Read(keys.Lines(file), report.Period{From: since}, func(e report.Entry) error { r.Add(e); return nil })
+	return err
 }
 
 func (s status) print(w io.Writer, now time.Time) {

@@ -16,12 +16,14 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"sansansatori/plugins/oneshot"
+	"sansansatori/plugins/sealing"
 )
 
 // Field names, in the order of the spec.
 const (
 	dlFieldPath      = "path"
 	dlFieldBatchSize = "batch_size"
+	dlFieldIdentity  = "identity_file"
 )
 
 // taken is what a file is called while its lines are under way.
@@ -43,6 +45,7 @@ Stop the link first: it keeps its file of dead letters open.
 			service.NewStringField(dlFieldPath).Description("The file of dead letters.").Example("./data/dead_letters.jsonl"),
 			service.NewIntField(dlFieldBatchSize).Description("The most lines of a batch.").Default(300).
 				LintRule(`root = if this.type() == "number" && this < 1 { ["`+dlFieldBatchSize+` must be at least 1"] }`).Advanced(),
+			service.NewStringField(dlFieldIdentity).Description("The file of the secret key that opens sealed dead letters (processor `seal`).").Default("").Advanced(),
 			service.NewAutoRetryNacksToggleField(),
 		)
 }
@@ -61,6 +64,13 @@ func init() {
 			if in.batchSize, err = p.FieldInt(dlFieldBatchSize); err != nil {
 				return nil, err
 			}
+			identity, err := p.FieldString(dlFieldIdentity)
+			if err != nil {
+				return nil, err
+			}
+			if in.keys, err = sealing.ReadKeys(identity); err != nil {
+				return nil, fmt.Errorf("%s: %w", dlFieldIdentity, err)
+			}
 			oneshot.Arm() // a file is read once: what goes wrong ends the process
 			return service.AutoRetryNacksBatchedToggled(p, in)
 		})
@@ -70,6 +80,7 @@ func init() {
 type input struct {
 	path      string
 	batchSize int
+	keys      sealing.Keys
 
 	mu       sync.Mutex // acknowledgements and Close come from elsewhere
 	file     *os.File
@@ -112,7 +123,7 @@ func (in *input) take() error {
 	if err != nil {
 		return err
 	}
-	in.file, in.lines = file, bufio.NewReaderSize(file, 64<<10)
+	in.file, in.lines = file, bufio.NewReaderSize(in.keys.Lines(file), 64<<10)
 	return nil
 }
 
@@ -142,7 +153,13 @@ func (in *input) read() (service.MessageBatch, error) {
 	var batch service.MessageBatch
 	for len(batch) < in.batchSize {
 		line, err := in.line()
-		if text := bytes.TrimSpace(line); len(text) > 0 {
+		text := bytes.TrimSpace(line)
+		if sealing.Sealed(text) {
+			err := fmt.Errorf("reading the dead letters: %w: name the file of its secret key in %s", sealing.ErrNoKey, dlFieldIdentity)
+			oneshot.Fail(err)
+			return nil, err
+		}
+		if len(text) > 0 {
 			batch = append(batch, service.NewMessage(text))
 		}
 		if errors.Is(err, io.EOF) {

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"sansansatori/plugins/japanese"
+	"sansansatori/plugins/sealing"
 )
 
 // Result says what became of a file.
@@ -27,13 +28,16 @@ type Result struct {
 	// Mentions are lines of others, or that are no JSON, in which the address
 	// stands; they are left for people to judge.
 	Mentions int `json:"mentions"`
+	// Sealed lines could not be looked into for want of their key.
+	Sealed int `json:"sealed,omitempty"`
 }
 
 // passes bounds how often a file is gone through again because it grew meanwhile.
 const passes = 5
 
-// Lines removes the lines of the person with this normalised e-mail address.
-func Lines(path, email string) (res Result, err error) {
+// Lines removes the lines of the person with this normalised e-mail address, also
+// from what the keys open.
+func Lines(path, email string, keys sealing.Keys) (res Result, err error) {
 	res.Path = path
 	if email == "" {
 		return res, errors.New("erasing: no e-mail address")
@@ -45,7 +49,7 @@ func Lines(path, email string) (res Result, err error) {
 	defer func() { err = errors.Join(err, file.Close()) }()
 	var from int64
 	for range passes {
-		until, err := res.sweep(file, from, email)
+		until, err := res.sweep(file, from, email, keys)
 		if err != nil {
 			return res, fmt.Errorf("erasing in %s: %w", path, err)
 		}
@@ -65,7 +69,7 @@ func Lines(path, email string) (res Result, err error) {
 
 // sweep goes through whole lines from a position on and gives where they end. A
 // last line without its end is being written; the next sweep finds it.
-func (res *Result) sweep(file *os.File, from int64, email string) (until int64, err error) {
+func (res *Result) sweep(file *os.File, from int64, email string, keys sealing.Keys) (until int64, err error) {
 	lines := bufio.NewReaderSize(io.NewSectionReader(file, from, 1<<62), 64<<10)
 	for until = from; ; {
 		line, err := lines.ReadBytes('\n')
@@ -75,18 +79,57 @@ func (res *Result) sweep(file *os.File, from int64, email string) (until int64, 
 		if err != nil {
 			return until, err
 		}
-		switch whose(line, email) {
-		case theirs:
-			blank := bytes.Repeat([]byte{' '}, len(bytes.TrimRight(line, "\r\n")))
-			if _, err := file.WriteAt(blank, until); err != nil {
+		instead, err := res.without(line, email, keys)
+		if err != nil {
+			return until, err
+		}
+		if instead != nil {
+			if _, err := file.WriteAt(instead, until); err != nil {
 				return until, err
 			}
-			res.Removed++
-		case mentioned:
-			res.Mentions++
 		}
 		until += int64(len(line))
 	}
+}
+
+// without gives what takes the line's place, of the same length; nil: it stays.
+func (res *Result) without(line []byte, email string, keys sealing.Keys) ([]byte, error) {
+	text, by, err := keys.Open(line)
+	if errors.Is(err, sealing.ErrNoKey) {
+		res.Sealed++
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	removed := 0
+	var kept [][]byte
+	for part := range bytes.Lines(text) {
+		switch whose(part, email) {
+		case theirs:
+			removed++
+			continue
+		case mentioned:
+			res.Mentions++
+		}
+		kept = append(kept, part)
+	}
+	if removed == 0 {
+		return nil, nil
+	}
+	res.Removed += removed
+	instead := bytes.Repeat([]byte{' '}, len(bytes.TrimRight(line, "\r\n")))
+	if by != nil && len(kept) > 0 {
+		rest, err := sealing.Seal(bytes.Join(kept, nil), by.Recipient())
+		if err != nil {
+			return nil, err
+		}
+		if len(rest) > len(instead) {
+			return nil, errors.New("what is left of a sealed line does not fit into its place")
+		}
+		copy(instead, rest)
+	}
+	return instead, nil
 }
 
 type relation int

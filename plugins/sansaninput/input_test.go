@@ -64,7 +64,7 @@ func TestMetrics(t *testing.T) {
 	require.Equal(t, []string{"sansan_input_cards{} 24"}, w.metrics.matching("sansan_input_cards{"))
 	require.Equal(t, []string{"sansan_input_cards_left_out{} 1"}, w.metrics.matching("sansan_input_cards_left"))
 	require.Equal(t, []string{"sansan_input_pages{} 3"}, w.metrics.matching("sansan_input_pages"))
-	require.Equal(t, []string{"sansan_input_runs{completed} 1"}, w.metrics.matching("sansan_input_runs"))
+	require.Equal(t, []string{"sansan_input_runs{completed} 1", "sansan_input_runs{failed} 0"}, w.metrics.matching("sansan_input_runs"))
 	require.Equal(t, []string{"sansan_input_request_duration{cards,2xx} 3", "sansan_input_request_duration{me,2xx} 1"}, w.metrics.matching("sansan_input_request"))
 }
 

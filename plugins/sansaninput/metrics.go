@@ -32,8 +32,20 @@ func newMetrics(m *service.Metrics) *metrics {
 		successAge:   m.NewGauge("sansan_input_last_success_age_seconds"),
 		cursorAge:    m.NewGauge("sansan_input_cursor_age_seconds"),
 	}
+	out.begin()
 	out.succeeded(time.Now())
 	return out
+}
+
+// begin lets the counters exist before their first event, which Prometheus'
+// increase() would not see otherwise.
+func (m *metrics) begin() {
+	for _, c := range []*service.MetricCounter{m.pages, m.cards, m.left, m.cursorErrors} {
+		c.Incr(0)
+	}
+	for _, result := range []string{"completed", "failed"} {
+		m.runs.Incr(0, result)
+	}
 }
 
 func (m *metrics) observe(kind, class string, d time.Duration) {

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"sansansatori/plugins/decide"
 )
 
 // metrics of the output. All labels have few values.
@@ -18,7 +20,7 @@ type metrics struct {
 }
 
 func newMetrics(m *service.Metrics) *metrics {
-	return &metrics{
+	out := &metrics{
 		customers:  m.NewCounter("satori_output_customers", "action", "reason"),
 		rows:       m.NewCounter("satori_output_rows", "verb"),
 		requests:   m.NewTimer("satori_output_request_duration", "kind", "class"),
@@ -27,18 +29,48 @@ func newMetrics(m *service.Metrics) *metrics {
 		authorized: m.NewGauge("satori_output_authorized"),
 		lastWrite:  m.NewGauge("satori_output_last_write_timestamp_seconds"),
 	}
+	out.begin()
+	return out
+}
+
+// refused is the one reason of failed customers: the words of SATORI are no label.
+const refused = "refused"
+
+// outcomes whose words are known beforehand; an own overwrite rule may give others.
+var outcomes = map[string][]string{
+	decide.Register: {decide.ReasonNew, decide.ReasonChanged},
+	decide.Upsert:   {decide.ReasonNew, decide.ReasonChanged},
+	decide.Skip:     {decide.ReasonUnchanged, decide.ReasonOlder, decide.ReasonExists},
+	decide.Invalid:  {decide.ReasonNoEmail, decide.ReasonMalformedEmail},
+	decide.Failed:   {refused},
+}
+
+// begin lets the counters exist before their first event, which Prometheus'
+// increase() would not see otherwise.
+func (m *metrics) begin() {
+	for action, reasons := range outcomes {
+		for _, reason := range reasons {
+			m.customers.Incr(0, action, reason)
+		}
+	}
+	for _, verb := range []string{decide.VerbRegistration, decide.VerbUpsert} {
+		m.rows.Incr(0, verb)
+	}
+	for _, kind := range []string{"single", "upload", "status", "job", "record"} {
+		m.retries.Incr(0, kind)
+	}
 }
 
 func (m *metrics) observe(kind, class string, d time.Duration) {
 	m.requests.Timing(d.Nanoseconds(), kind, class)
 }
 
-// decided counts by outcome; the words of SATORI are no label.
+// decided counts by outcome.
 func (m *metrics) decided(entries []entry) {
 	for _, e := range entries {
 		reason := e.reason
-		if e.action == "failed" {
-			reason = "refused"
+		if e.action == decide.Failed {
+			reason = refused
 		}
 		m.customers.Incr(1, e.action, reason)
 	}

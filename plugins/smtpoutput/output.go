@@ -41,7 +41,7 @@ type Output struct {
 }
 
 func newOutput(conf config, res *service.Resources) *Output {
-	return &Output{
+	o := &Output{
 		conf:  conf,
 		log:   res.Logger(),
 		sent:  res.Metrics().NewCounter("smtp_sent"),
@@ -49,6 +49,12 @@ func newOutput(conf config, res *service.Resources) *Output {
 		drops: res.Metrics().NewCounter("smtp_dropped"),
 		begun: make(chan struct{}, 1),
 	}
+	// They exist before their first event, which Prometheus' increase() would not
+	// see otherwise.
+	for _, c := range []counter{o.sent, o.fails, o.drops} {
+		c.Incr(0)
+	}
+	return o
 }
 
 // Connect does not call the server: one that is down must not stop the pipeline.

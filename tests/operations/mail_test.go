@@ -127,7 +127,7 @@ func TestMailsOfALinksLife(t *testing.T) {
 	mailProcess(t, w, address, s.address, "LETTERS_HOURS=1000")
 
 	subject, text := s.arrives(t)
-	require.Equal(t, "[Sansan→SATORI] 書き込めなかった顧客 2件", subject)
+	require.Equal(t, "[Sansan→SATORI] 書き込めなかった名刺 2件", subject)
 	require.Contains(t, text, "  2件  satori: ")
 	require.Contains(t, text, "名刺ID "+a)
 	require.Contains(t, text, "だめ ***")
@@ -157,7 +157,7 @@ func TestMailsOfALinksLife(t *testing.T) {
 	for _, email := range []string{"e@example.jp", "f@example.jp", "g@example.jp"} {
 		w.Sansan.Put(sampleCard(email))
 	}
-	text = s.until(t, "書き込めなかった顧客")
+	text = s.until(t, "書き込めなかった名刺")
 	require.Contains(t, text, "項目がありません")
 }
 
@@ -177,7 +177,7 @@ func TestMailServerThatIsDown(t *testing.T) {
 	mailProcess(t, w, address, server)
 	s := newMailServer(t, server)
 	subject, _ := s.arrives(t)
-	require.Equal(t, "[Sansan→SATORI] 書き込めなかった顧客 1件", subject)
+	require.Equal(t, "[Sansan→SATORI] 書き込めなかった名刺 1件", subject)
 }
 
 // The daily mail says what the journal says.
