@@ -6,6 +6,7 @@ import (
 	_ "sansansatori/plugins/exportinput"
 	_ "sansansatori/plugins/japanese"
 	_ "sansansatori/plugins/ledgeroutput"
+	_ "sansansatori/plugins/rotatingfile"
 	_ "sansansatori/plugins/sansaninput"
 	_ "sansansatori/plugins/satorioutput"
 	_ "sansansatori/plugins/sealing"

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -37,7 +38,7 @@ func inputSpec() *service.ConfigSpec {
 		Categories("Services").
 		Summary("Takes a file of dead letters, one JSON object a line, to be tried again.").
 		Description(`
-The file is renamed first (`+"`"+taken+"`"+` is added to its name) and deleted when every line of it was acknowledged. What fails again goes through the pipeline's dead-letter output into a new file of the old name. After a crash the renamed file is read again, before the new one: replaying a customer twice writes nothing twice. The input ends with the file; a file that does not exist is an empty one.
+The file is renamed first (`+"`"+taken+"`"+` is added to its name) and deleted when every line of it was acknowledged. What fails again goes through the pipeline's dead-letter output into a new file of the old name. After a crash the renamed file is read again, and then the new one: replaying a customer twice writes nothing twice. The input ends with the file; a file that does not exist is an empty one.
 
 Stop the link first: it keeps its file of dead letters open.
 `).
@@ -76,7 +77,7 @@ func init() {
 		})
 }
 
-// input reads one file, and another one before it that a crash has left.
+// input reads one file, behind what a crash has left of another.
 type input struct {
 	path      string
 	batchSize int
@@ -106,25 +107,52 @@ func (in *input) Connect(context.Context) error {
 	return err
 }
 
-// take opens what a crash has left, else the file itself; ErrEndOfInput when
-// there is neither. The mutex is held.
+// take makes the file ours, together with what a crash has left; ErrEndOfInput
+// when there is neither. The mutex is held. All is taken before anything fails
+// again: what comes into the file from then on is left for another day.
 func (in *input) take() error {
-	file, err := os.Open(in.path + taken)
-	in.left = err == nil
+	left, err := os.Open(in.path + taken)
 	if errors.Is(err, os.ErrNotExist) {
 		err = os.Rename(in.path, in.path+taken)
 		if errors.Is(err, os.ErrNotExist) {
 			return service.ErrEndOfInput
 		}
-		if err == nil {
-			file, err = os.Open(in.path + taken)
-		}
+	} else if err == nil {
+		err = errors.Join(in.merge(left), left.Close())
 	}
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(in.path + taken)
 	if err != nil {
 		return err
 	}
 	in.file, in.lines = file, bufio.NewReaderSize(in.keys.Lines(file), 64<<10)
 	return nil
+}
+
+// merge puts the file behind what a crash has left. A crash in between makes
+// lines come twice at worst.
+func (in *input) merge(left io.Reader) error {
+	fresh, err := os.Open(in.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer fresh.Close()
+	part := in.path + taken + ".part"
+	both, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	// The line break is for a last line that the crash has torn.
+	_, err = io.Copy(both, io.MultiReader(left, strings.NewReader("\n"), fresh))
+	if err := errors.Join(err, both.Sync(), both.Close()); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(part, in.path+taken), os.Remove(in.path))
 }
 
 // ReadBatch gives the next lines. At the end of the file it waits until all are
@@ -233,11 +261,7 @@ func (in *input) release() error {
 	if err != nil {
 		return fmt.Errorf("deleting the replayed dead letters: %w", err)
 	}
-	if !in.left || in.kept {
-		// What failed in between is in a new file and is left for another day.
-		return service.ErrEndOfInput
-	}
-	return in.take()
+	return service.ErrEndOfInput
 }
 
 // Close gives the file up; what was not acknowledged stays in it.
