@@ -12,6 +12,9 @@ import (
 	_ "github.com/redpanda-data/connect/v4/public/components/sql/base"
 	_ "modernc.org/sqlite"
 
+	// Ours.
+	_ "sansansatori/plugins/all"
+
 	// Times without a zone are Asia/Tokyo, on machines without zones too.
 	_ "time/tzdata"
 )

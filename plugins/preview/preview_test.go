@@ -28,9 +28,7 @@ import (
 	"sansansatori/plugins/report"
 	"sansansatori/tests/link"
 
-	_ "sansansatori/plugins/japanese"
-	_ "sansansatori/plugins/sansaninput"
-	_ "sansansatori/plugins/satorioutput"
+	_ "sansansatori/plugins/all"
 )
 
 const cards = 700

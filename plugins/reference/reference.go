@@ -18,8 +18,9 @@ import (
 
 // Ours, in the order a reader meets them.
 var (
-	inputs  = []string{"sansan_input", "satori_export", "dead_letters"}
-	outputs = []string{"satori_output", "satori_ledger", "smtp"}
+	inputs     = []string{"sansan_input", "satori_export", "dead_letters"}
+	processors = []string{"seal"}
+	outputs    = []string{"satori_output", "satori_ledger", "rotating_file", "smtp"}
 )
 
 // methodCategory is the category of our Bloblang methods; those without one are
@@ -86,6 +87,14 @@ func Pages() (map[string][]byte, error) {
 		}
 		all.Outputs = append(all.Outputs, e)
 	}
+	for _, name := range processors {
+		view, ok := env.GetProcessorConfig(name)
+		e, err := add(name, view, ok)
+		if err != nil {
+			return nil, err
+		}
+		all.Processors = append(all.Processors, e)
+	}
 	var err error
 	if pages["bloblang.md"], err = render("methods", methods()); err != nil {
 		return nil, err
@@ -96,7 +105,7 @@ func Pages() (map[string][]byte, error) {
 
 type entry struct{ Name, Summary string }
 
-type index struct{ Inputs, Outputs []entry }
+type index struct{ Inputs, Outputs, Processors []entry }
 
 func render(name string, data any) ([]byte, error) {
 	var b bytes.Buffer

@@ -10,13 +10,7 @@ import (
 
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
 
-	_ "sansansatori/plugins/deadletters"
-	_ "sansansatori/plugins/exportinput"
-	_ "sansansatori/plugins/japanese"
-	_ "sansansatori/plugins/ledgeroutput"
-	_ "sansansatori/plugins/sansaninput"
-	_ "sansansatori/plugins/satorioutput"
-	_ "sansansatori/plugins/smtpoutput"
+	_ "sansansatori/plugins/all"
 )
 
 var registered = regexp.MustCompile(`service\.MustRegister\w+\("([a-z_]+)"`)

@@ -127,7 +127,7 @@ func TestHiddenSources(t *testing.T) {
 		"a named owner too": {`root.memo = if this.owner.name == "標本 太郎" { "特別" } else { "通常" }`, "memo", []string{"owner.name"}, []string{"特別", "通常"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := draw(t, changed(t, routeLine, c.line, "            address: writable\n", "            address: writable\n            memo: writable\n"))
+			s := draw(t, changed(t, routeLine, c.line, "          address: writable\n", "          address: writable\n          memo: writable\n"))
 			item := s.item(t, c.item)
 			require.Equal(t, c.sources, item.Sources)
 			require.Equal(t, c.possible, item.Possible)
@@ -136,9 +136,9 @@ func TestHiddenSources(t *testing.T) {
 }
 
 func TestWhatWouldFailIsSaid(t *testing.T) {
-	s := draw(t, changed(t, "            address: writable\n", ""))
+	s := draw(t, changed(t, "          address: writable\n", ""))
 	require.Equal(t, []string{"address"}, s.Unlinked)
-	s = draw(t, changed(t, "            address: writable\n", "            address: writable\n            star: writable\n            score: readable\n"))
+	s = draw(t, changed(t, "          address: writable\n", "          address: writable\n          star: writable\n          score: readable\n"))
 	require.Empty(t, s.Unlinked)
 	require.False(t, s.item(t, "star").Written)
 	require.Equal(t, "Readable", s.item(t, "score").Kind)
@@ -168,7 +168,7 @@ func TestRules(t *testing.T) {
 			"", "", []string{"custom:exchange_date"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := draw(t, changed(t, shipped, c.overwrite, "lead_company_name: writable", "lead_company_name: readable_writable", "            address: writable\n", "            address: writable\n            status: readable\n"))
+			s := draw(t, changed(t, shipped, c.overwrite, "lead_company_name: writable", "lead_company_name: readable_writable", "          address: writable\n", "          address: writable\n          status: readable\n"))
 			require.Equal(t, c.number, s.Rule.Number)
 			require.Equal(t, c.date, s.Rule.Date)
 			require.Equal(t, c.reads, s.Rule.Reads)
@@ -180,7 +180,7 @@ func TestRules(t *testing.T) {
 func TestCustomItemsHaveTheirLabels(t *testing.T) {
 	master := filepath.Join(t.TempDir(), "master.csv")
 	require.NoError(t, os.WriteFile(master, []byte("name,field_name,field_kind,unique_field\n名刺を交換した日,exchange_date,date,0\n"), 0o600))
-	s := draw(t, changed(t, "          # 登録の挙動:", "          custom_items: "+master+"\n          # 登録の挙動:"))
+	s := draw(t, changed(t, "        # 登録の挙動:", "        custom_items: "+master+"\n        # 登録の挙動:"))
 	require.Equal(t, "名刺を交換した日", s.item(t, "custom:exchange_date").Label)
 }
 

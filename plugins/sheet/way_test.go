@@ -19,9 +19,7 @@ import (
 
 	"sansansatori/plugins/pipelinefile"
 
-	_ "sansansatori/plugins/japanese"
-	_ "sansansatori/plugins/sansaninput"
-	_ "sansansatori/plugins/satorioutput"
+	_ "sansansatori/plugins/all"
 )
 
 // inRoot says that the tests run in the repository's root. Bloblang notes the

@@ -23,13 +23,7 @@ import (
 	"sansansatori/plugins/oneshot"
 	"sansansatori/plugins/pipelinefile"
 
-	_ "sansansatori/plugins/deadletters"
-	_ "sansansatori/plugins/exportinput"
-	_ "sansansatori/plugins/japanese"
-	_ "sansansatori/plugins/ledgeroutput"
-	_ "sansansatori/plugins/sansaninput"
-	_ "sansansatori/plugins/satorioutput"
-	_ "sansansatori/plugins/smtpoutput"
+	_ "sansansatori/plugins/all"
 )
 
 const shipped = "config/sync.yaml"

@@ -18,13 +18,7 @@ import (
 	_ "github.com/redpanda-data/connect/v4/public/components/prometheus"
 	_ "github.com/redpanda-data/connect/v4/public/components/pure"
 
-	_ "sansansatori/plugins/deadletters"
-	_ "sansansatori/plugins/exportinput"
-	_ "sansansatori/plugins/japanese"
-	_ "sansansatori/plugins/ledgeroutput"
-	_ "sansansatori/plugins/sansaninput"
-	_ "sansansatori/plugins/satorioutput"
-	_ "sansansatori/plugins/smtpoutput"
+	_ "sansansatori/plugins/all"
 )
 
 const (

@@ -72,7 +72,9 @@ func TestSealedAtRest(t *testing.T) {
 	}
 
 	counts := func(args ...string) string {
-		var got struct{ Counts []struct{ Action, Reason string } }
+		var got struct {
+			Counts []struct{ Action, Reason string }
+		}
 		text := command(t, w, append([]string{"report", "--json"}, args...)...)
 		require.NoError(t, json.Unmarshal([]byte(text), &got), text)
 		return text

@@ -1,7 +1,7 @@
-package main
+// Package all registers every component of ours.
+package all
 
 import (
-	// Our components, one package each.
 	_ "sansansatori/plugins/deadletters"
 	_ "sansansatori/plugins/exportinput"
 	_ "sansansatori/plugins/japanese"
