@@ -32,6 +32,12 @@ type gather struct {
 	counted bool // by a guard, which is to see a whole run before it is written
 }
 
+// enough cards for a request: as many as it may have, or those of half of the
+// calls that may wait, so that as many can come while they are written.
+func (g gather) enough(cards, calls int) bool {
+	return cards >= g.maxRows || cards >= g.maxRows*2/3 && 2*calls >= g.calls
+}
+
 // left is how long to wait while more may come.
 func (g gather) left(now, last, oldest time.Time) time.Duration {
 	if g.counted {
@@ -43,6 +49,10 @@ func (g gather) left(now, last, oldest time.Time) time.Duration {
 // patience is how many times linger a customer waits at most while others keep
 // coming: fewer, larger requests are what SATORI asks for.
 const patience = 10
+
+// worthwhile is the part of max_rows for which a request is sent while others are
+// under way and no more can come.
+const worthwhile = 10
 
 // overtaking is how long, at least, a page waits for one that it overtook and
 // that may not come at all: a pipeline can drop every card of it.
@@ -210,6 +220,7 @@ func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
 	var ready []*waiting
 	var oldest time.Time
 	coming := false // more cards may come
+	calls, last := 0, (*call)(nil)
 	for _, w := range q.cards {
 		if q.busy[w.Key] {
 			continue
@@ -227,12 +238,19 @@ func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
 			r := q.readers[w.page.reader]
 			coming = r == nil || !r.idle()
 		}
+		if w.call != last {
+			calls, last = calls+1, w.call
+		}
 		ready = append(ready, w)
 	}
 	if len(ready) == 0 {
 		return nil, wait
 	}
-	if coming && q.calls < q.gather.calls && len(ready) < q.gather.maxRows {
+	full := q.calls >= q.gather.calls
+	if full && len(q.busy) > 0 && len(ready) < q.gather.maxRows/worthwhile {
+		return nil, 0 // what is under way makes room, for a request that is worth it
+	}
+	if coming && !full && !q.gather.enough(len(ready), calls) {
 		if left := q.gather.left(now, q.last, oldest); left > 0 {
 			return nil, left
 		}
@@ -254,7 +272,7 @@ func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
 // lingering says without looking at every card how long there is nothing to take
 // at least.
 func (q *queue) lingering(now time.Time) time.Duration {
-	if len(q.cards) == 0 || len(q.cards) >= q.gather.maxRows || q.calls >= q.gather.calls {
+	if len(q.cards) == 0 || len(q.cards) >= q.gather.maxRows*2/3 || q.calls >= q.gather.calls {
 		return 0
 	}
 	if q.idle() {
