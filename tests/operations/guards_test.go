@@ -20,7 +20,7 @@ func TestGuardBeforeTheFirstRun(t *testing.T) {
 	w.Sansan.LoadSample(2000, 1)
 	out, err := w.Start(t, "config/sync.yaml", "MAX_REGISTRATIONS=1000").End(t, time.Minute)
 	require.Error(t, err)
-	require.Contains(t, out, "max_registrations is 1000 and this run would register more")
+	require.Contains(t, out, "max_registrations is 1000 and this run would register more: nothing was written.")
 	require.Contains(t, out, "Look at it with dry-run, then raise the limit or set it to 0")
 	require.Zero(t, w.Satori.Len(), "nothing was written")
 
