@@ -29,7 +29,7 @@ func (o *Output) guard(rows []*decide.Row) error {
 	case l.changes > 0 && run.changes > l.changes:
 		return overLimit(soFieldLimitsChange, l.changes, "change", written)
 	case l.failedShare > 0 && run.all >= failedFrom && float64(run.failed) > l.failedShare*float64(run.all):
-		return fmt.Errorf("%d of %d customers failed, more than %s allows (%g): nothing more is written. The dead letters say why; mend it and send them again with config/replay.yaml", run.failed, run.all, soFieldLimitsFailed, l.failedShare)
+		return fmt.Errorf("%d of %d customers failed, more than %s allows (%g): nothing more is written. The journal says why (sansan-satori report). Mend it; what is in the dead letters by now is sent again by config/replay.yaml", run.failed, run.all, soFieldLimitsFailed, l.failedShare)
 	}
 	return nil
 }
