@@ -22,57 +22,14 @@ type queue struct {
 	calls   int           // that wait for results
 	gather  gather
 	newRun  func() // told that a run begins
+	// counting: a guard counts, and nothing of this run was given out yet.
+	counting bool
 }
-
-// gather says how long cards wait for more of them.
-type gather struct {
-	linger  time.Duration
-	maxRows int
-	calls   int  // that wait at most: max_in_flight
-	counted bool // by a guard, which is to see a whole run before it is written
-}
-
-// enough cards for a request: as many as it may have, or those of half of the
-// calls that may wait, so that as many can come while they are written.
-func (g gather) enough(cards, calls int) bool {
-	return cards >= g.maxRows || cards >= g.maxRows*2/3 && 2*calls >= g.calls
-}
-
-// left is how long to wait while more may come.
-func (g gather) left(now, last, oldest time.Time) time.Duration {
-	if g.counted {
-		return patience*g.linger - now.Sub(last)
-	}
-	return min(g.linger-now.Sub(last), patience*g.linger-now.Sub(oldest))
-}
-
-// patience is how many times linger a customer waits at most while others keep
-// coming: fewer, larger requests are what SATORI asks for.
-const patience = 10
-
-// worthwhile is the part of max_rows for which a request is sent while others are
-// under way and no more can come.
-const worthwhile = 10
-
-// overtaking is how long, at least, a page waits for one that it overtook and
-// that may not come at all: a pipeline can drop every card of it.
-const overtaking = time.Second
-
-// reader keeps count of the pages of one sansan_input: calls run side by side,
-// and a page may overtake the one before it.
-type reader struct {
-	next int64 // all pages before it have arrived
-	seen map[int64]bool
-	last int64 // page that ended a run
-}
-
-// idle: nothing more comes until its next run.
-func (r *reader) idle() bool { return r.next == r.last+1 && len(r.seen) == 0 }
 
 func newQueue(g gather) *queue {
 	return &queue{
 		busy: map[ledger.Key]bool{}, readers: map[string]*reader{},
-		changed: make(chan struct{}, 1), gather: g, newRun: func() {},
+		changed: make(chan struct{}, 1), gather: g, newRun: func() {}, counting: g.counted,
 	}
 }
 
@@ -83,44 +40,12 @@ func (q *queue) wake() {
 	}
 }
 
-// arrive notes pages, also of cards that need no decision.
-func (q *queue) arrive(p page) {
-	if p.reader == "" {
-		return
-	}
-	r := q.readers[p.reader]
-	if r == nil {
-		r = &reader{next: 1, seen: map[int64]bool{}}
-		q.readers[p.reader] = r
-	}
-	if p.last {
-		r.last = p.number
-	}
-	if p.number < r.next {
-		return
-	}
-	r.seen[p.number] = true
-	r.advance()
-}
-
-func (r *reader) advance() {
-	for r.seen[r.next] {
-		delete(r.seen, r.next)
-		r.next++
-	}
-}
-
-// inOrder: every page before this card's has arrived.
-func (q *queue) inOrder(w *waiting) bool {
-	r := q.readers[w.page.reader]
-	return r == nil || w.page.number < r.next
-}
-
 // add takes in the cards of a call that now waits for its results.
 func (q *queue) add(pages []page, cards []*waiting) {
 	q.mu.Lock()
 	if q.calls == 0 && q.idle() {
 		q.newRun()
+		q.counting = q.gather.counted
 	}
 	q.calls++
 	for _, p := range pages {
@@ -134,17 +59,6 @@ func (q *queue) add(pages []page, cards []*waiting) {
 	}
 	q.mu.Unlock()
 	q.wake()
-}
-
-// idle: every reader has given its run's last page. Where cards come from
-// something else, there are no runs.
-func (q *queue) idle() bool {
-	for _, r := range q.readers {
-		if !r.idle() {
-			return false
-		}
-	}
-	return len(q.readers) > 0
 }
 
 // leave notes, once, that a call no longer waits.
@@ -207,107 +121,6 @@ func (q *queue) len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.cards)
-}
-
-// take gives the next group and marks its customers as busy, or says how long to
-// wait for one (0: until something changes).
-func (q *queue) take(now time.Time) (group []*waiting, wait time.Duration) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if wait := q.lingering(now); wait > 0 {
-		return nil, wait
-	}
-	var ready []*waiting
-	var oldest time.Time
-	coming := false // more cards may come
-	calls, last := 0, (*call)(nil)
-	for _, w := range q.cards {
-		if q.busy[w.Key] {
-			continue
-		}
-		if left := max(q.gather.linger, overtaking) - now.Sub(w.arrived); left > 0 && !q.inOrder(w) {
-			if wait == 0 || left < wait {
-				wait = left
-			}
-			continue
-		}
-		if oldest.IsZero() || w.arrived.Before(oldest) {
-			oldest = w.arrived
-		}
-		if !coming {
-			r := q.readers[w.page.reader]
-			coming = r == nil || !r.idle()
-		}
-		if w.call != last {
-			calls, last = calls+1, w.call
-		}
-		ready = append(ready, w)
-	}
-	if len(ready) == 0 {
-		return nil, wait
-	}
-	full := q.calls >= q.gather.calls
-	if full && len(q.busy) > 0 && len(ready) < q.gather.maxRows/worthwhile {
-		return nil, 0 // what is under way makes room, for a request that is worth it
-	}
-	if coming && !full && !q.gather.enough(len(ready), calls) {
-		if left := q.gather.left(now, q.last, oldest); left > 0 {
-			return nil, left
-		}
-	}
-	slices.SortStableFunc(ready, inSansansOrder)
-	if len(ready) > q.gather.maxRows {
-		ready = ready[:q.gather.maxRows]
-	}
-	taken := make(map[*waiting]bool, len(ready))
-	for _, w := range ready {
-		taken[w] = true
-		q.busy[w.Key] = true
-		q.passed(w.page)
-	}
-	q.cards = slices.DeleteFunc(q.cards, func(w *waiting) bool { return taken[w] })
-	return ready, 0
-}
-
-// lingering says without looking at every card how long there is nothing to take
-// at least.
-func (q *queue) lingering(now time.Time) time.Duration {
-	if len(q.cards) == 0 || len(q.cards) >= q.gather.maxRows*2/3 || q.calls >= q.gather.calls {
-		return 0
-	}
-	if q.idle() {
-		return 0
-	}
-	return q.gather.left(now, q.last, q.cards[0].arrived)
-}
-
-// passed gives up waiting for the pages before one that has waited long enough.
-func (q *queue) passed(p page) {
-	r := q.readers[p.reader]
-	if r == nil || p.number < r.next {
-		return
-	}
-	r.next = p.number + 1
-	for n := range r.seen {
-		if n < r.next {
-			delete(r.seen, n)
-		}
-	}
-	r.advance()
-}
-
-// inSansansOrder: ascending updatedTime, then as the pages came.
-func inSansansOrder(a, b *waiting) int {
-	if c := a.updated.Compare(b.updated); c != 0 {
-		return c
-	}
-	if a.page.reader == b.page.reader && a.page.number != b.page.number {
-		if a.page.number < b.page.number {
-			return -1
-		}
-		return 1
-	}
-	return a.arrived.Compare(b.arrived)
 }
 
 // finish gives a message its result and wakes the call when it was the last.
