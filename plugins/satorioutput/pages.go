@@ -28,7 +28,7 @@ func (q *queue) arrive(p page) {
 		q.readers[p.reader] = r
 	}
 	if p.last {
-		r.last = p.number
+		r.last = max(r.last, p.number) // a refused page comes again, later
 	}
 	if p.number < r.next {
 		return
