@@ -72,7 +72,7 @@ func inputSpec() *service.ConfigSpec {
 			).Description("How transient trouble (429, 5xx, network) is retried.").Advanced().LintRule(linted(siFieldBackoff)),
 			service.NewStringField(siFieldCheckpointCache).Description("Label of a cache resource that keeps the cursor."),
 			service.NewStringField(siFieldCheckpointKey).Description("Key of the cursor in the cache. Each sansan_input needs one of its own.").Default("sansan_cursor"),
-			service.NewIntField(siFieldCheckpointLimit).Description("Cards that may be under way at once.").Default(20000).Advanced().LintRule(linted(siFieldCheckpointLimit)),
+			service.NewIntField(siFieldCheckpointLimit).Description("How many cards further than the oldest one that is not acknowledged yet may be read.").Default(60000).Advanced().LintRule(linted(siFieldCheckpointLimit)),
 			service.NewBoolField(siFieldReadOnly).Description("Never write the cursor, as a dry run.").Default(false).Advanced(),
 			service.NewAutoRetryNacksToggleField(),
 		).

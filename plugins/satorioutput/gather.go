@@ -23,7 +23,7 @@ const guarded = 3
 
 // worthwhile is the part of max_rows for which a request is sent while others are
 // under way and no more can come.
-const worthwhile = 10
+const worthwhile = 2
 
 // take gives the next group and marks its customers as busy, or says how long to
 // wait for one (0: until something changes).
@@ -105,13 +105,17 @@ func (q *queue) enough(cards, calls int) bool {
 	return cards >= g.maxRows || !q.counting && cards >= g.maxRows*2/3 && 2*calls >= g.calls
 }
 
-// left is how long to wait while more may come.
+// left is how long to wait while more may come. Time in which none could come
+// does not count.
 func (q *queue) left(now, oldest time.Time) time.Duration {
-	linger, quiet := q.gather.linger, now.Sub(q.last)
+	linger, quiet, age := q.gather.linger, now.Sub(q.last), now.Sub(oldest)
+	if !q.room.IsZero() {
+		quiet, age = min(quiet, now.Sub(q.room)), min(age, now.Sub(q.room))
+	}
 	if q.counting {
 		return guarded*linger - quiet
 	}
-	return min(linger-quiet, patience*linger-now.Sub(oldest))
+	return min(linger-quiet, patience*linger-age)
 }
 
 // inSansansOrder: ascending updatedTime, then as the pages came.

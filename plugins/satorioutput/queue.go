@@ -20,6 +20,7 @@ type queue struct {
 	changed chan struct{} // holds one token when something may be ready
 	last    time.Time     // when a card came last
 	calls   int           // that wait for results
+	room    time.Time     // when there was room for calls again, after none
 	gather  gather
 	newRun  func() // told that a run begins
 	// counting: a guard counts, and nothing of this run was given out yet.
@@ -63,10 +64,13 @@ func (q *queue) add(pages []page, cards []*waiting) {
 
 // leave notes, once, that a call no longer waits.
 func (q *queue) leave(c *call) {
-	if !c.gone {
-		c.gone = true
-		q.calls--
+	if c.gone {
+		return
 	}
+	if c.gone = true; q.calls == q.gather.calls {
+		q.room = time.Now()
+	}
+	q.calls--
 }
 
 // again puts cards back that could not be decided or written yet; those that are
